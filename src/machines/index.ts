@@ -1,0 +1,2 @@
+export * from './agent-orders.js';
+export * from './facts.js';

@@ -1,0 +1,2 @@
+export { ALL_ROLES, type Role, type Settings } from './settings.js';
+export { loadSettings, settingNames, type Environment } from './load-settings.js';

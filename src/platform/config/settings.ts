@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+const role = z.enum(['api', 'boot', 'worker', 'scheduler']);
+/** A process of muster runs one or more of these; all in one by default. */
+export type Role = z.infer<typeof role>;
+export const ALL_ROLES: readonly Role[] = role.options;
+
+const list = z.preprocess(
+  (value) => (typeof value === 'string' ? value.split(',').filter((part) => part !== '') : value),
+  z.array(z.string()),
+);
+
+/** Every setting, its default and its bounds. Environment names are `MUSTER_` and the path in capitals: `MUSTER_API_PORT`. */
+export const settingsSchema = z.strictObject({
+  dataDir: z.string().default('/var/lib/muster').describe('Everything muster keeps on this computer'),
+  databaseUrl: z.string().optional().describe('Postgres to use; without it muster runs its own'),
+  redisUrl: z.string().optional().describe('Redis to use; without it muster runs its own'),
+  roles: z
+    .preprocess((value) => (typeof value === 'string' ? value.split(',') : value), z.array(role).min(1))
+    .default([...ALL_ROLES]),
+  user: z.string().default('muster').describe('The unprivileged user that a server started as root becomes'),
+  log: z
+    .strictObject({
+      level: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+      format: z.enum(['json', 'pretty']).default('json'),
+    })
+    .prefault({}),
+  api: z
+    .strictObject({
+      host: z.string().default('0.0.0.0'),
+      port: port.default(7443),
+      certificateFile: z.string().optional(),
+      keyFile: z.string().optional(),
+    })
+    .prefault({}),
+  boot: z
+    .strictObject({
+      interfaces: list
+        .default([])
+        .describe('Interfaces to answer on; empty: those that hold an address of a known subnet'),
+      httpPort: port.default(7480).describe('Boot files, scripts and images, over HTTP'),
+      agentPort: port.default(7481).describe('The agent and metadata, over HTTPS'),
+      dhcpPort: port.default(67),
+      proxyPort: port.default(4011),
+      tftpPort: port.default(69),
+      filesDir: z
+        .string()
+        .optional()
+        .describe('A folder of boot files given by the operator, instead of the gathered ones'),
+      kernelArguments: list.default([]).describe('Added to the memory environment: console=ttyS0'),
+      menuTimeoutSeconds: z.coerce.number().int().min(0).default(30),
+      requestsPerSecondPerSource: z.coerce.number().int().min(1).default(200),
+    })
+    .prefault({}),
+  images: z
+    .strictObject({
+      streamUrl: z.string().default('https://images.maas.io/ephemeral-v3/stable/'),
+      keyring: z.string().optional().describe('Keyring to check the stream with; default: the shipped one'),
+      cacheDir: z.string().optional().describe('Where builds keep what can be made again'),
+    })
+    .prefault({}),
+  pipeline: z
+    .strictObject({
+      concurrency: z.coerce.number().int().min(1).default(50).describe('Deliveries at once in one worker process'),
+      stepsPerRun: z.coerce.number().int().min(1).default(50),
+      destructiveAtOnce: z.coerce.number().int().min(1).default(20),
+      leaseSeconds: z.coerce.number().int().min(2).default(30),
+    })
+    .prefault({}),
+  secrets: z
+    .strictObject({
+      keyFile: z.string().optional().describe('Key-encryption key, 32 bytes in hex; default: made in the data folder'),
+    })
+    .prefault({}),
+});
+
+export type Settings = z.infer<typeof settingsSchema>;
