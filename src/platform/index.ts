@@ -1,0 +1,1 @@
+export { CLOCK, PlatformModule, SETTINGS } from './platform.module.js';
