@@ -1,0 +1,1 @@
+export { CertificateAuthority, type ServerIdentity } from './authority.js';
