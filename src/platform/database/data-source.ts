@@ -1,18 +1,18 @@
 import { DataSource, type DataSourceOptions } from 'typeorm';
 
-type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
+export type PostgresOptions = Extract<DataSourceOptions, { type: 'postgres' }>;
 
 /**
  * The one way to open Postgres. `synchronize` is never used: the schema is what the migrations say.
  * `url`: `postgres://user@host:port/database`, or with `?host=/folder` for a unix socket.
  */
-export function createDataSource(options: {
+export function dataSourceOptions(options: {
   url: string;
   entities: NonNullable<PostgresOptions['entities']>;
   migrations: NonNullable<PostgresOptions['migrations']>;
   poolSize?: number;
-}): DataSource {
-  return new DataSource({
+}): PostgresOptions {
+  return {
     type: 'postgres',
     url: options.url,
     entities: options.entities,
@@ -26,5 +26,9 @@ export function createDataSource(options: {
     connectTimeoutMS: 10_000,
     extra: { keepAlive: true, statement_timeout: 60_000 },
     poolErrorHandler: () => undefined,
-  });
+  };
+}
+
+export function createDataSource(options: Parameters<typeof dataSourceOptions>[0]): DataSource {
+  return new DataSource(dataSourceOptions(options));
 }

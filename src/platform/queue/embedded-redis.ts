@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { messageOf, MusterError } from '../../error.js';
@@ -14,11 +14,12 @@ export interface EmbeddedRedis {
 
 /**
  * Runs the distribution's Redis on a folder of our own, on a unix socket only. A server that an earlier, killed muster
- * left behind on the folder is stopped first.
+ * left behind on the folder is stopped first. `identity`: the account to run as, where we are root.
  */
-export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis(dir: string, identity?: { uid: number; gid: number }): Promise<EmbeddedRedis> {
   mkdirSync(dir, { recursive: true });
   chmodSync(dir, 0o755);
+  if (identity !== undefined) chownSync(dir, identity.uid, identity.gid);
   const socket = join(dir, 'redis.sock');
   const pidFile = join(dir, 'redis.pid');
   await stopLeftover(pidFile);
@@ -27,7 +28,7 @@ export async function startEmbeddedRedis(dir: string): Promise<EmbeddedRedis> {
     // prettier-ignore
     ['--port', '0', '--unixsocket', socket, '--unixsocketperm', '777', '--dir', dir, '--pidfile', pidFile, '--save', '',
      '--appendonly', 'yes', '--appendfsync', 'everysec', '--maxmemory-policy', 'noeviction', '--daemonize', 'no'],
-    { stdio: 'ignore', detached: true },
+    { ...identity, stdio: 'ignore', detached: true },
   );
   const url = `unix://${socket}`;
   await untilReady(url, child);

@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+import { registerDb } from './db.command.js';
+import { registerServe } from './serve.command.js';
+
+/** The commands that run on this computer rather than through the API. */
+export function registerLocalCommands(program: Command): void {
+  registerServe(program);
+  registerDb(program);
+}
