@@ -1,0 +1,61 @@
+/** What the caller of a build hears: how far it is, in percent of this build, and what is being done. */
+export type BuildProgress = (percent: number, message: string) => void;
+
+/** `generic` has the drivers for real hardware; `cloud` knows virtio alone and starts sooner (for the lab). */
+export type KernelFlavour = 'generic' | 'cloud';
+
+interface BuildOptions {
+  /** Where the result is kept, and found again while nothing it was made from has changed. */
+  cacheDir: string;
+  kernel?: KernelFlavour;
+  /** Debian packages on top of the standard list. */
+  include?: readonly string[];
+  /** The archive to take packages from; default: the one in this computer's own apt sources. */
+  mirror?: string;
+  /** Keyring that signs the archive; default: the one of the distribution's keyring package. */
+  keyring?: string;
+  onProgress?: BuildProgress;
+  signal?: AbortSignal;
+}
+
+export type MemoryEnvironmentOptions = BuildOptions;
+
+/** One file that a build made, ready for the image store. */
+export interface BuiltFile {
+  path: string;
+  /** Hex. */
+  sha256: string;
+  sizeBytes: number;
+}
+
+export interface MemoryEnvironment {
+  kernel: BuiltFile;
+  initrd: BuiltFile;
+  /** A GRUB for UEFI that iPXE can chain to, in order to go on with the installed disk. */
+  localBootLoader: BuiltFile;
+  /** Kernel release, then a hash of everything else that is in it: `6.1.0-40-amd64+1a2b3c4d`. */
+  version: string;
+  kernelVersion: string;
+  architecture: 'amd64';
+}
+
+export interface OsImageOptions extends BuildOptions {
+  os: 'debian' | 'ubuntu';
+  /** `12`, `24.04`. */
+  release: string;
+}
+
+export interface OsImage {
+  os: 'debian' | 'ubuntu';
+  release: string;
+  architecture: 'amd64';
+  /** Changes whenever the content does. */
+  version: string;
+  kernelVersion: string;
+  /** The root as tar, compressed with zstd: what `install` writes. */
+  tar: BuiltFile;
+  /** The same root for booting into memory. */
+  squashfs: BuiltFile;
+  /** What the unpacked root takes. */
+  unpackedBytes: number;
+}

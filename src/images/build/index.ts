@@ -1,0 +1,9 @@
+export type {
+  BuildProgress,
+  BuiltFile,
+  KernelFlavour,
+  MemoryEnvironment,
+  MemoryEnvironmentOptions,
+  OsImage,
+  OsImageOptions,
+} from './build-types.js';
