@@ -1,1 +1,1 @@
-export { CLOCK, PlatformModule, SETTINGS } from './platform.module.js';
+export { AUTHORITY, CLOCK, PlatformModule, SECRET_BOX, SETTINGS } from './platform.module.js';
