@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { registerDb } from './db.command.js';
+import { registerDoctor } from './doctor.command.js';
 import { registerServe } from './serve.command.js';
 
 /** The commands that run on this computer rather than through the API. */
 export function registerLocalCommands(program: Command): void {
   registerServe(program);
   registerDb(program);
+  registerDoctor(program);
 }

@@ -1,0 +1,54 @@
+import type { JsonObject, StepSpec } from '../plan/index.js';
+
+export type CloudKind = 'metal';
+
+/** What a bundle wants of one node. */
+export interface NodeRequest {
+  deploymentId: string;
+  deploymentName: string;
+  /** Its name in the bundle: `0`. */
+  key: string;
+  /** Constraints as the bundle has them: `cores=2 mem=4G`. */
+  constraints: string;
+  base: { os: string; release: string };
+  layout: 'flat' | 'lvm';
+  /** Public keys that may log in: the deployment's own, and the operator's. */
+  authorizedKeys: string[];
+  hostname: string;
+}
+
+/** A node that is there. */
+export interface ExistingNode {
+  key: string;
+  nodeId: string;
+  machineId: string | null;
+}
+
+export interface NodeSteps {
+  steps: StepSpec[];
+  /** The step that comes last, after which the node answers SSH. */
+  lastStep: string;
+  /** What `deployment.node` needs to record the node: literals and output references. */
+  registration: JsonObject;
+}
+
+/** What the plan says of a node before anything happens. */
+export interface NodePreview {
+  key: string;
+  /** "machine-3 (ready)", or "any machine that fits". */
+  choice: string;
+  /** Disks that would be wiped, for the question before the run. */
+  wipes: string[];
+}
+
+/** The code behind a kind of cloud: how a node comes to be and how it goes. */
+export interface CloudProvider {
+  readonly kind: CloudKind;
+  /** What would be used, asked of the inventory as it is now. Throws where the cloud cannot give what is asked. */
+  preview(requests: readonly NodeRequest[]): Promise<NodePreview[]>;
+  planNode(request: NodeRequest): NodeSteps;
+  /** Gives the node back. */
+  planRemoval(node: ExistingNode, after: string[]): StepSpec[];
+}
+
+export const CLOUD_PROVIDERS = Symbol('CloudProviders');

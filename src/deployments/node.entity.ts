@@ -1,0 +1,48 @@
+import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, type Relation } from 'typeorm';
+import { Deployment } from './deployment.entity.js';
+
+/** Anything that a unit can be placed on and that answers SSH. */
+@Entity('node')
+@Index('node_deployment_id_key_key', ['deploymentId', 'key'], { unique: true, where: 'removed_at is null' })
+export class Node {
+  @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'node_pkey' })
+  id!: string;
+
+  @Column({ name: 'deployment_id', type: 'uuid' })
+  deploymentId!: string;
+
+  @ManyToOne(() => Deployment, { onDelete: 'RESTRICT' })
+  @JoinColumn({ name: 'deployment_id', foreignKeyConstraintName: 'node_deployment_id_fkey' })
+  deployment!: Relation<Deployment>;
+
+  /** Its name in the bundle: `0`. */
+  @Column({ type: 'text' })
+  key!: string;
+
+  /** For people and for DNS: the machine's or container's own name. */
+  @Column({ type: 'text' })
+  name!: string;
+
+  /** Ours, where the cloud is `metal`. */
+  @Column({ name: 'machine_id', type: 'uuid', nullable: true })
+  machineId!: string | null;
+
+  @Column({ type: 'text' })
+  address!: string;
+
+  @Column({ name: 'ssh_port', type: 'integer', default: 22 })
+  sshPort!: number;
+
+  @Column({ name: 'ssh_user', type: 'text', default: 'root' })
+  sshUser!: string;
+
+  /** OpenSSH public key lines; no other host key is taken. */
+  @Column({ name: 'host_keys', type: 'jsonb' })
+  hostKeys!: string[];
+
+  @Column({ name: 'ready_at', type: 'timestamptz' })
+  readyAt!: Date;
+
+  @Column({ name: 'removed_at', type: 'timestamptz', nullable: true })
+  removedAt!: Date | null;
+}
