@@ -1,4 +1,6 @@
+import type { MigrationInterface } from 'typeorm';
+import { Images1790000004000 } from './1790000004000-images.js';
 import { Deployments1790000006000 } from './1790000006000-deployments.js';
 
 /** Every migration, oldest first. */
-export const MIGRATIONS: (new () => import('typeorm').MigrationInterface)[] = [Deployments1790000006000];
+export const MIGRATIONS: (new () => MigrationInterface)[] = [Images1790000004000, Deployments1790000006000];

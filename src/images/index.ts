@@ -1,0 +1,5 @@
+export { Image, type ImageKind } from './image.entity.js';
+export { ImageFile, type Compression, type ImageFileRole } from './image-file.entity.js';
+export { selectImage, type ImageForm, type ImageWish } from './select-image.js';
+export { ContentStore, type Content } from './store/content-store.js';
+export { serveFile, type ServableFile } from './serve/serve-file.js';
