@@ -1,0 +1,2 @@
+export { Rack, type RackOptions } from './rack/rack.js';
+export type * from './rack/machine-spec.js';
