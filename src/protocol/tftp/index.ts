@@ -1,0 +1,3 @@
+export * from './options.js';
+export * from './packet.js';
+export * from './read-transfer.js';
