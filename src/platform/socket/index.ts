@@ -1,0 +1,2 @@
+export * from './open-udp.js';
+export * from './segmentation.js';
