@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MIGRATIONS } from '../migrations/index.js';
+import { ApiModule } from './api/index.js';
 import { ENTITIES } from './entities.js';
 import { MusterError } from './error.js';
 import { dataSourceOptions } from './platform/database/index.js';
@@ -10,7 +11,7 @@ import { PlatformModule, SETTINGS } from './platform/index.js';
 /** The rooms that a process with these roles needs. */
 @Module({})
 export class AppModule {
-  static forRoles(_roles: readonly Role[]): DynamicModule {
+  static forRoles(roles: readonly Role[]): DynamicModule {
     return {
       module: AppModule,
       imports: [
@@ -20,6 +21,7 @@ export class AppModule {
           inject: [SETTINGS],
           useFactory: (settings: Settings) => databaseOptions(settings),
         }),
+        ...(roles.includes('api') ? [ApiModule] : []),
       ],
     };
   }

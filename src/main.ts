@@ -1,5 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { configureApi } from './api/index.js';
 import { AppModule } from './app.module.js';
 import { loadSettings } from './platform/config/index.js';
 import { createLogger } from './platform/log/index.js';
@@ -12,7 +14,10 @@ async function main(): Promise<void> {
   // A handler that throws must not take the others with it.
   process.on('unhandledRejection', (error) => log.error({ error }, 'unhandled rejection'));
   process.on('uncaughtException', (error) => log.error({ error }, 'uncaught exception'));
-  const app = await NestFactory.create(AppModule.forRoles(settings.roles), { logger: new NestLog(log) });
+  const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoles(settings.roles), {
+    logger: new NestLog(log),
+  });
+  configureApi(app);
   app.enableShutdownHooks();
   await app.init();
   process.on('disconnect', () => process.exit(1));

@@ -1,2 +1,1 @@
 export * from './durable.js';
-export { packageRoot } from './package-root.js';

@@ -1,0 +1,219 @@
+import { z } from 'zod';
+import { anyObject, id, name, time } from './primitives.js';
+import { connection } from './machines.js';
+import { route } from './route.js';
+import { plannedStep, run } from './runs.js';
+
+/** A bundle as it is sent: its text, and the files that it and its overlays include. */
+const bundleSource = z.strictObject({
+  /** A bundle that muster ships, by its name; or `files` with the one to begin with first. */
+  bundle: z.string().max(200).optional(),
+  files: z
+    .array(z.strictObject({ path: z.string().min(1).max(500), text: z.string().max(1024 * 1024) }))
+    .max(200)
+    .default([]),
+  overlays: z.array(z.string().max(500)).max(20).default([]).describe('Paths among `files`, in order'),
+});
+
+const needsSource = 'give `bundle` or `files`, and not both';
+const hasOneSource = (body: { bundle?: string; files: unknown[] }) =>
+  (body.bundle === undefined) === body.files.length > 0;
+
+export const diagnostic = z
+  .object({
+    severity: z.enum(['error', 'warning', 'notice']),
+    file: z.string().nullable(),
+    line: z.number().int().nullable(),
+    column: z.number().int().nullable(),
+    message: z.string(),
+    /** The line, a caret under the place, and a suggestion. */
+    excerpt: z.string().nullable(),
+  })
+  .meta({ id: 'Diagnostic' });
+export type Diagnostic = z.infer<typeof diagnostic>;
+
+export const unit = z
+  .object({
+    name: z.string(),
+    application: z.string(),
+    node: z.string().nullable(),
+    address: z.string().nullable(),
+    status: z.string(),
+    message: z.string().nullable(),
+  })
+  .meta({ id: 'Unit' });
+
+export const deploymentNode = z
+  .object({
+    key: z.string(),
+    machine: z.string().nullable(),
+    address: z.string().nullable(),
+    status: z.string(),
+  })
+  .meta({ id: 'DeploymentNode' });
+
+export const deployment = z
+  .object({
+    id,
+    name: z.string(),
+    bundle: z.string(),
+    cloud: z.string(),
+    status: z.string(),
+    reason: z.string().nullable(),
+    run: run.nullable().describe('The latest'),
+    createdAt: time,
+    updatedAt: time,
+  })
+  .meta({ id: 'Deployment' });
+export type Deployment = z.infer<typeof deployment>;
+
+export const deploymentDetail = deployment
+  .extend({
+    nodes: z.array(deploymentNode),
+    units: z.array(unit),
+    outputs: anyObject,
+  })
+  .meta({ id: 'DeploymentDetail' });
+export type DeploymentDetail = z.infer<typeof deploymentDetail>;
+
+export const planReply = z
+  .object({
+    deployment: z.string(),
+    cloud: z.string(),
+    /** For people, one line each: "deploy ubuntu@24.04 to a machine with 2 cores". */
+    changes: z.array(z.string()),
+    /** What will be overwritten or erased. */
+    destroys: z.array(z.string()),
+    steps: z.array(plannedStep),
+    diagnostics: z.array(diagnostic),
+    /** Given back with the order to run it, so that nothing else is run than what was shown. */
+    planHash: z.string(),
+  })
+  .meta({ id: 'Plan' });
+export type PlanReply = z.infer<typeof planReply>;
+
+const upSource = bundleSource.extend({
+  name: name.optional().describe("Default: the bundle's name"),
+  on: z.string().min(1).max(64).default('metal').describe('The cloud'),
+});
+
+export const deploymentsRoutes = {
+  list: route({
+    id: 'deployments.list',
+    method: 'GET',
+    path: '/v1/deployments',
+    summary: 'Deployments',
+    role: 'viewer',
+    response: z.object({ items: z.array(deployment) }),
+  }),
+  show: route({
+    id: 'deployments.show',
+    method: 'GET',
+    path: '/v1/deployments/:deployment',
+    summary: 'One deployment (by name or id) with its nodes and units',
+    role: 'viewer',
+    response: deploymentDetail,
+  }),
+  plan: route({
+    id: 'deployments.plan',
+    method: 'POST',
+    path: '/v1/plans',
+    summary: 'What would be done; nothing is',
+    role: 'viewer',
+    body: upSource.refine(hasOneSource, needsSource),
+    response: planReply,
+  }),
+  up: route({
+    id: 'deployments.up',
+    method: 'POST',
+    path: '/v1/deployments',
+    summary: 'Takes a bundle to what it says; again: applies the difference',
+    role: 'operator',
+    body: upSource
+      .extend({ planHash: z.string().optional().describe('Refuse where the plan is not this one any more') })
+      .refine(hasOneSource, needsSource),
+    response: z.object({ deployment, run: run.nullable().describe('Null: nothing to do') }),
+    status: 202,
+  }),
+  down: route({
+    id: 'deployments.down',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/down',
+    summary: 'Ends a deployment and gives its machines back, disks erased',
+    role: 'operator',
+    body: z.strictObject({ force: z.boolean().default(false).describe('Also where a node cannot be reached') }),
+    response: z.object({ run }),
+    status: 202,
+  }),
+  downPlan: route({
+    id: 'deployments.down-plan',
+    method: 'GET',
+    path: '/v1/deployments/:deployment/down',
+    summary: 'What `down` would do',
+    role: 'viewer',
+    response: planReply.omit({ diagnostics: true, planHash: true }),
+  }),
+  verify: route({
+    id: 'deployments.verify',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/verify',
+    summary: 'Runs the checks that prove that it works',
+    role: 'operator',
+    response: z.object({ run }),
+    status: 202,
+  }),
+  action: route({
+    id: 'deployments.action',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/actions',
+    summary: 'Runs an action of a role on a unit',
+    role: 'operator',
+    body: z.strictObject({
+      unit: z.string().max(200),
+      action: z.string().max(100),
+      parameters: z.record(z.string().max(100), z.json()).default({}),
+    }),
+    response: z.object({ run }),
+    status: 202,
+  }),
+  connection: route({
+    id: 'deployments.connection',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/nodes/:node/connection',
+    summary: 'What SSH needs to reach a node or unit (`/` in a unit as `~`): address, pinned host keys, client key',
+    role: 'operator',
+    response: connection,
+  }),
+};
+
+export const bundleSummary = z
+  .object({ name: z.string(), description: z.string().nullable() })
+  .meta({ id: 'BundleSummary' });
+
+export const bundlesRoutes = {
+  list: route({
+    id: 'bundles.list',
+    method: 'GET',
+    path: '/v1/bundles',
+    summary: 'Bundles that muster ships',
+    role: 'viewer',
+    response: z.object({ items: z.array(bundleSummary) }),
+  }),
+  show: route({
+    id: 'bundles.show',
+    method: 'GET',
+    path: '/v1/bundles/:bundle',
+    summary: 'One of them, as text',
+    role: 'viewer',
+    response: z.object({ name: z.string(), text: z.string() }),
+  }),
+  check: route({
+    id: 'bundles.check',
+    method: 'POST',
+    path: '/v1/bundles/check',
+    summary: 'All problems of a bundle at once; changes nothing',
+    role: 'viewer',
+    body: bundleSource.refine(hasOneSource, needsSource),
+    response: z.object({ ok: z.boolean(), diagnostics: z.array(diagnostic) }),
+  }),
+};

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { id, sha256, time } from './primitives.js';
+import { route } from './route.js';
+import { run } from './runs.js';
+
+export const imageFile = z.object({ kind: z.string(), sha256, sizeBytes: z.number() }).meta({ id: 'ImageFile' });
+
+export const image = z
+  .object({
+    id,
+    name: z.string(),
+    os: z.string(),
+    release: z.string(),
+    architecture: z.string(),
+    variant: z.string().nullable(),
+    version: z.string(),
+    source: z.string(),
+    sizeBytes: z.number(),
+    files: z.array(imageFile),
+    inUse: z.boolean(),
+    createdAt: time,
+  })
+  .meta({ id: 'Image' });
+export type Image = z.infer<typeof image>;
+
+const started = z.object({ run }).describe('The run that does it');
+const osName = z.string().regex(/^[a-z]+@[a-z0-9.]+$/, 'name it as debian@12 or ubuntu@24.04');
+const architecture = z.enum(['amd64', 'arm64']);
+
+/** Bytes of one piece of an upload; a broken one is sent again from the offset that the server has. */
+export const UPLOAD_PIECE_BYTES = 8 * 1024 * 1024;
+
+export const imagesRoutes = {
+  list: route({
+    id: 'images.list',
+    method: 'GET',
+    path: '/v1/images',
+    summary: 'Images in the store',
+    role: 'viewer',
+    pooled: true,
+    response: z.object({ items: z.array(image) }),
+  }),
+  show: route({
+    id: 'images.show',
+    method: 'GET',
+    path: '/v1/images/:image',
+    summary: 'One image (by id)',
+    role: 'viewer',
+    pooled: true,
+    response: image,
+  }),
+  build: route({
+    id: 'images.build',
+    method: 'POST',
+    path: '/v1/images/build',
+    summary: 'Builds an image and its memory environment from distribution packages',
+    role: 'operator',
+    body: z.strictObject({
+      os: osName,
+      architecture: architecture.default('amd64'),
+      kernel: z.enum(['generic', 'cloud']).default('generic'),
+      mirror: z.url().optional(),
+    }),
+    response: started,
+    status: 202,
+  }),
+  sync: route({
+    id: 'images.sync',
+    method: 'POST',
+    path: '/v1/images/sync',
+    summary: 'Fetches images from a simplestreams source, signature checked',
+    role: 'operator',
+    body: z.strictObject({
+      url: z.url().optional(),
+      releases: z.array(z.string().max(64)).max(50).default([]),
+      architectures: z.array(architecture).default([]),
+      variant: z.string().max(64).optional(),
+    }),
+    response: started,
+    status: 202,
+  }),
+  startUpload: route({
+    id: 'images.start-upload',
+    method: 'POST',
+    path: '/v1/images/uploads',
+    summary: 'Begins an upload',
+    role: 'operator',
+    body: z.strictObject({ sizeBytes: z.number().int().positive(), sha256 }),
+    response: z.object({ upload: z.string(), receivedBytes: z.number() }),
+    status: 201,
+  }),
+  uploadPiece: route({
+    id: 'images.upload-piece',
+    method: 'PUT',
+    path: '/v1/images/uploads/:upload',
+    summary: 'Adds bytes at `offset`; answers how many are there',
+    role: 'operator',
+    query: z.object({ offset: z.coerce.number().int().min(0) }),
+    consumes: 'application/octet-stream',
+    response: z.object({ receivedBytes: z.number() }),
+  }),
+  import: route({
+    id: 'images.import',
+    method: 'POST',
+    path: '/v1/images/import',
+    summary: 'Makes an image of a finished upload',
+    role: 'operator',
+    body: z.strictObject({
+      upload: z.string(),
+      os: osName,
+      architecture: architecture.default('amd64'),
+      form: z.enum(['tar', 'squashfs', 'raw', 'qcow2']).optional().describe('Default: as its first bytes say'),
+    }),
+    response: image,
+    status: 201,
+  }),
+  verify: route({
+    id: 'images.verify',
+    method: 'POST',
+    path: '/v1/images/:image/verify',
+    summary: 'Reads every file of an image and checks its hash',
+    role: 'operator',
+    response: z.object({ ok: z.boolean(), damaged: z.array(z.string()) }),
+  }),
+  delete: route({
+    id: 'images.delete',
+    method: 'DELETE',
+    path: '/v1/images/:image',
+    summary: 'Removes an image that nothing uses',
+    role: 'admin',
+  }),
+};

@@ -1,0 +1,34 @@
+import { auditRoutes, secretsRoutes, systemRoutes, tokensRoutes } from './access.js';
+import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
+import { imagesRoutes } from './images.js';
+import { acceptRulesRoutes, machinesRoutes } from './machines.js';
+import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
+import type { Route } from './route.js';
+import { eventsRoutes, runsRoutes } from './runs.js';
+
+export * from './access.js';
+export * from './deployments.js';
+export * from './images.js';
+export * from './machines.js';
+export * from './networks.js';
+export * from './problem.js';
+export * from './route.js';
+export * from './runs.js';
+
+/** The whole API. */
+export const ALL_ROUTES: readonly Route[] = [
+  systemRoutes,
+  machinesRoutes,
+  acceptRulesRoutes,
+  deploymentsRoutes,
+  bundlesRoutes,
+  runsRoutes,
+  eventsRoutes,
+  imagesRoutes,
+  subnetsRoutes,
+  reservationsRoutes,
+  leasesRoutes,
+  tokensRoutes,
+  auditRoutes,
+  secretsRoutes,
+].flatMap((group) => Object.values<Route>({ ...group }));

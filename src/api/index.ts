@@ -1,0 +1,3 @@
+export { ApiModule } from './api.module.js';
+export { ApiServer } from './api-server.js';
+export { configureApi } from './configure-api.js';

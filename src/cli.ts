@@ -1,0 +1,29 @@
+import 'reflect-metadata';
+import { run, type CliIo } from './cli/index.js';
+import { registerLocalCommands } from './local/index.js';
+import { inheritedEnvironment } from './platform/config/index.js';
+
+/** A first Ctrl-C ends a command cleanly; a second one at once. `serve` and `lab` see to signals themselves. */
+function interruptSignal(command: string | undefined): AbortSignal {
+  const controller = new AbortController();
+  if (command === 'serve' || command === 'lab') return controller.signal;
+  process.once('SIGINT', () => {
+    controller.abort();
+    process.once('SIGINT', () => process.exit(130));
+  });
+  return controller.signal;
+}
+
+const argv = process.argv.slice(2);
+const io: CliIo = {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  isTty: process.stdout.isTTY,
+  canAsk: process.stdin.isTTY,
+  environment: inheritedEnvironment(),
+  signal: interruptSignal(argv[0]),
+};
+// A reader that has seen enough (`| head`) is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.exitCode = await run(argv, io, [(program) => registerLocalCommands(program)]);

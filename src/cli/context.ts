@@ -1,0 +1,86 @@
+import { createInterface } from 'node:readline/promises';
+import type { Readable } from 'node:stream';
+import type { Command } from 'commander';
+import { ApiClient } from './client.js';
+import { clientSettings } from './client-settings.js';
+import { CliError, EXIT, type ExitCode } from './exit-code.js';
+
+interface Output {
+  write(text: string): unknown;
+}
+
+/** The terminal (or a test) as a command sees it. */
+export interface CliIo {
+  stdout: Output;
+  stderr: Output;
+  stdin: Readable;
+  /** Standard output is a terminal: colours and lines that are drawn again. */
+  isTty: boolean;
+  /** Standard input is a terminal: questions can be asked. */
+  canAsk: boolean;
+  environment: Record<string, string | undefined>;
+  /** Aborts at Ctrl-C. */
+  signal: AbortSignal;
+}
+
+export interface GlobalOptions {
+  json?: boolean;
+  api?: string;
+  color?: boolean;
+}
+
+/** What every command is given. */
+export class CliContext {
+  /** Set by a command that ends well but says otherwise, such as `bundles check`. */
+  exitCode: ExitCode = EXIT.ok;
+  private opened: ApiClient | null = null;
+
+  constructor(
+    readonly io: CliIo,
+    private readonly globals: () => GlobalOptions,
+  ) {}
+
+  get json(): boolean {
+    return this.globals().json === true;
+  }
+
+  get colours(): boolean {
+    return this.io.isTty && this.globals().color !== false && (this.io.environment.NO_COLOR ?? '') === '';
+  }
+
+  get api(): ApiClient {
+    this.opened ??= new ApiClient(clientSettings(this.io.environment, this.globals()));
+    return this.opened;
+  }
+
+  print(text: string): void {
+    this.io.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** For people while they wait; never part of the result. */
+  tell(text: string): void {
+    this.io.stderr.write(text.endsWith('\n') ? text : `${text}\n`);
+  }
+
+  /** The result: JSON where it was asked for, text for people otherwise. */
+  show(value: unknown, asText: () => string): void {
+    this.print(this.json ? JSON.stringify(value, null, 2) : asText());
+  }
+
+  /** Asks before something is destroyed. Without a terminal and without --yes nothing is done. */
+  async confirm(question: string, options: { yes?: boolean }): Promise<void> {
+    if (options.yes === true) return;
+    if (!this.io.canAsk) throw new CliError(EXIT.refused, `${question} Not without being told`, 'add --yes');
+    const dialog = createInterface({ input: this.io.stdin, terminal: false });
+    this.io.stderr.write(`${question} [y/N] `);
+    try {
+      const answer = await dialog.question('', { signal: this.io.signal });
+      if (!/^y(es)?$/i.test(answer.trim())) throw new CliError(EXIT.refused, 'nothing was done');
+    } finally {
+      dialog.close();
+    }
+  }
+}
+
+/** Puts one command (or group) on the program. */
+export type Register = (program: Command, context: CliContext) => void;

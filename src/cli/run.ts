@@ -1,0 +1,72 @@
+import { Command, CommanderError } from 'commander';
+import { registerAudit } from './cmd-audit.js';
+import { registerTokens } from './cmd-tokens.js';
+import { CliContext, type CliIo, type GlobalOptions, type Register } from './context.js';
+import { CliError, codeOf, EXIT, type ExitCode } from './exit-code.js';
+import { paint, plain } from './format.js';
+
+const COMMANDS: readonly Register[] = [registerTokens, registerAudit];
+
+/** The program with every command; `more` adds those that do not go through the API. */
+export function buildProgram(io: CliIo, more: readonly Register[] = []): { program: Command; context: CliContext } {
+  const program = new Command('muster');
+  const context = new CliContext(io, () => program.opts<GlobalOptions>());
+  program
+    .description('Bare machines, or a cloud account, into a running cluster with one command and one YAML file.')
+    .option('--json', 'print the result as JSON')
+    .option('--api <url>', 'where the API is (or MUSTER_API_URL; default https://localhost:7443)')
+    .option('--no-color', 'no colours (or NO_COLOR)')
+    .showHelpAfterError('(--help says more)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .addHelpText(
+      'after',
+      `
+Token: MUSTER_TOKEN, ~/.config/muster/token, or admin.token in the data folder of a server on this computer.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused, 5 not reachable, 6 not let in, 130 interrupted.`,
+    );
+  for (const register of [...COMMANDS, ...more]) register(program, context);
+  adoptSettings(program);
+  return { program, context };
+}
+
+/** Runs one command line (without the program's name) and gives its exit code. Never throws. */
+export async function run(argv: readonly string[], io: CliIo, more: readonly Register[] = []): Promise<ExitCode> {
+  const { program, context } = buildProgram(io, more);
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return context.exitCode;
+  } catch (error) {
+    if (io.signal.aborted && !(error instanceof CliError)) return EXIT.interrupted;
+    if (!(error instanceof CommanderError)) explain(error, context);
+    return codeOf(error);
+  }
+}
+
+/** Commander gives sub-commands their own copies of these. */
+function adoptSettings(command: Command): void {
+  for (const child of command.commands) {
+    child.copyInheritedSettings(command);
+    adoptSettings(child);
+  }
+}
+
+function explain(error: unknown, context: CliContext): void {
+  const { message, hint, details } = partsOf(error);
+  context.tell(`${paint('red', 'error:', context.colours)} ${plain(message)}`);
+  for (const detail of details) {
+    context.tell(`  ${detail.at === undefined ? '' : `${plain(detail.at)}: `}${plain(detail.message)}`);
+  }
+  if (hint !== undefined) context.tell(`  hint: ${plain(hint)}`);
+}
+
+function partsOf(error: unknown): Pick<CliError, 'message' | 'hint' | 'details'> {
+  if (error instanceof CliError) return error;
+  if (!(error instanceof Error)) return { message: String(error), hint: undefined, details: [] };
+  // Local commands throw the errors of other rooms, with the same parts.
+  const { hint, details } = error as Partial<Pick<CliError, 'hint' | 'details'>>;
+  return { message: error.message, hint, details: details ?? [] };
+}

@@ -1,0 +1,141 @@
+import { readFileSync, statSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiApp } from '../support/api-app.js';
+import { Datastores } from '../support/datastores.js';
+
+let stores: Datastores;
+let api: ApiApp;
+beforeAll(async () => {
+  stores = await Datastores.start();
+  api = await ApiApp.start(stores);
+});
+afterAll(async () => {
+  await api.stop();
+  await stores.stop();
+});
+
+interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  json: () => Record<string, unknown>;
+}
+
+function send(method: string, path: string, options: { token?: string; body?: string; type?: string } = {}) {
+  const headers = {
+    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
+    ...(options.body === undefined ? {} : { 'content-type': options.type ?? 'application/json' }),
+  };
+  return new Promise<Answer>((resolve, reject) => {
+    const ca = readFileSync(join(api.dataDir, 'ca.pem'));
+    const sent = request(api.url + path, { method, headers, ca }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part: string) => (text += part));
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text,
+          json: () => JSON.parse(text) as Record<string, unknown>,
+        }),
+      );
+    });
+    sent.on('error', reject);
+    sent.end(options.body);
+  });
+}
+
+const admin = () => readFileSync(join(api.dataDir, 'admin.token'), 'utf8').trim();
+
+describe('access', () => {
+  it('begins with a token that only its owner can read', () => {
+    expect(admin()).toMatch(/^muster_/);
+    expect(statSync(join(api.dataDir, 'admin.token')).mode & 0o777).toBe(0o600);
+  });
+
+  it('is refused with no token, a wrong one, and one that is no token', async () => {
+    for (const token of [undefined, `muster_${'0'.repeat(16)}_${'A'.repeat(43)}`, 'x']) {
+      const answer = await send('GET', '/v1/tokens', { token });
+      expect(answer.status).toBe(401);
+      expect(answer.headers['content-type']).toContain('application/problem+json');
+      expect(answer.headers['www-authenticate']).toContain('Bearer');
+    }
+  });
+
+  it('goes as far as the role', async () => {
+    const viewer = (await api.cli(['tokens', 'create', 'looker'])).stdout.trim();
+    expect((await send('GET', '/v1/tokens/self', { token: viewer })).json()).toMatchObject({ role: 'viewer' });
+    expect((await send('GET', '/v1/tokens', { token: viewer })).status).toBe(403);
+    expect((await api.cli(['tokens', 'list'], { token: viewer })).code).toBe(4);
+  });
+
+  it('ends with revocation, but never for the last admin', async () => {
+    const operator = (await api.cli(['tokens', 'create', 'op', '--role', 'operator'])).stdout.trim();
+    expect((await api.cli(['tokens', 'revoke', 'op'])).code).toBe(0);
+    expect((await send('GET', '/v1/tokens/self', { token: operator })).status).toBe(401);
+    const refused = await api.cli(['tokens', 'revoke', 'first-admin']);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain('last admin token');
+  });
+});
+
+describe('the audit', () => {
+  it('holds every change, done or refused, without secrets', async () => {
+    const text = (await api.cli(['tokens', 'create', 'audited'])).stdout.trim();
+    const { stdout } = await api.cli(['--json', 'audit', 'list']);
+    expect(JSON.parse(stdout)).toContainEqual(
+      expect.objectContaining({
+        actor: 'first-admin',
+        action: 'tokens.create',
+        subject: 'tokens/audited',
+        outcome: 'done',
+      }),
+    );
+    expect(stdout).toContain('"refused"');
+    expect(stdout).not.toContain(text);
+  });
+
+  it('is an unbroken chain that Postgres itself refuses to change', async () => {
+    expect((await api.cli(['audit', 'verify'])).stdout).toContain('all unbroken');
+    const { DataSource } = await import('typeorm');
+    const dataSource = api.app.get(DataSource);
+    await expect(dataSource.query("update audit_entry set actor = 'eve'")).rejects.toThrow(/append-only/);
+    await expect(dataSource.query('delete from audit_entry')).rejects.toThrow(/append-only/);
+  });
+});
+
+describe('input', () => {
+  it('is told all its problems at once', async () => {
+    const body = JSON.stringify({ name: '', role: 'king', expiresInSeconds: 1, more: true });
+    const answer = await send('POST', '/v1/tokens', { token: admin(), body });
+    expect(answer.status).toBe(400);
+    const places = (answer.json().details as { at: string }[]).map((detail) => detail.at);
+    expect(places).toEqual(expect.arrayContaining(['body.name', 'body.role', 'body.expiresInSeconds', 'body']));
+  });
+
+  it.each([
+    ['not JSON', '{"name":', 400],
+    ['too large', `"${'x'.repeat(5 * 1024 * 1024)}"`, 413],
+  ])('that is %s is refused', async (_what, body, status) => {
+    const answer = await send('POST', '/v1/tokens', { token: admin(), body });
+    expect(answer.status).toBe(status);
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+  });
+
+  it('with an oversized header is refused', async () => {
+    const answer = await send('GET', '/v1/tokens/self', { token: `muster_${'x'.repeat(20_000)}` });
+    expect(answer.status).toBe(431);
+  });
+});
+
+describe('the open parts', () => {
+  it('tell live and ready', async () => {
+    expect((await send('GET', '/health')).json()).toEqual({ status: 'ok', postgres: 'up', redis: 'up' });
+  });
+
+  it('give metrics to this computer', async () => {
+    expect((await send('GET', '/metrics')).text).toContain('muster_api_request_seconds');
+  });
+});
