@@ -3,11 +3,13 @@ import { Deployment } from './deployments/deployment.entity.js';
 import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
 import { Image } from './images/image.entity.js';
+import { MACHINE_ENTITIES } from './machines/entities.js';
 
 /** Every entity of every room, for the data source. */
 export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   AccessToken,
   AuditEntry,
+  ...MACHINE_ENTITIES,
   Image,
   ImageFile,
   Deployment,

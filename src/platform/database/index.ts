@@ -1,2 +1,3 @@
+export * from './change-listener.js';
 export * from './data-source.js';
 export * from './embedded-postgres.js';

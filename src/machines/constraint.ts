@@ -1,0 +1,84 @@
+import type { MachineFacts } from './facts.js';
+
+/** What a machine must offer. Absent: anything goes. */
+export interface MachineConstraint {
+  arch?: string;
+  cores?: number;
+  memoryMegabytes?: number;
+  /** The size of the disk that the system would go to: the largest. */
+  rootDiskMegabytes?: number;
+  /** All of them; `^tag`: not this one. */
+  tags?: string[];
+  /** One of them; `^zone`: not this one. */
+  zones?: string[];
+  pool?: string;
+  firmware?: 'bios' | 'uefi';
+  /** At least this many. */
+  disks?: number;
+  nics?: number;
+  /** This machine and no other, by name. */
+  name?: string;
+}
+
+/** As much of a machine as decides whether it fits. */
+export interface Fitting {
+  name: string;
+  architecture: string | null;
+  firmware: string | null;
+  tags: readonly string[];
+  zone: string;
+  pool: string;
+  facts: MachineFacts | null;
+}
+
+const MEBIBYTE = 1024 * 1024;
+
+/**
+ * Why a machine does not fit, in words; empty where it does. A machine without facts does not fit what asks for them
+ * unless `unknownFits` (it is to be commissioned first, and asked again).
+ */
+export function misfits(machine: Fitting, wanted: MachineConstraint, unknownFits = false): string[] {
+  const reasons: string[] = [];
+  const atLeast = (what: string, minimum: number | undefined, found: number | undefined, unit = '') => {
+    if (minimum === undefined) return;
+    if (found === undefined) {
+      if (!unknownFits) reasons.push(`its ${what} is not known before it is commissioned`);
+    } else if (found < minimum) reasons.push(`${what} ${found}${unit} is less than ${minimum}${unit}`);
+  };
+  const equals = (what: string, value: string | undefined, found: string | null) => {
+    if (value === undefined || found === value || (found === null && unknownFits)) return;
+    reasons.push(`${what} is ${found ?? 'not known'}, not ${value}`);
+  };
+  const { facts } = machine;
+  equals('name', wanted.name, machine.name);
+  equals('architecture', wanted.arch, machine.architecture);
+  equals('firmware', wanted.firmware, machine.firmware);
+  equals('pool', wanted.pool, machine.pool);
+  atLeast('cores', wanted.cores, facts?.cpu.cores);
+  atLeast('memory', wanted.memoryMegabytes, facts?.memoryMegabytes, ' MiB');
+  atLeast('largest disk', wanted.rootDiskMegabytes, facts === null ? undefined : largestDisk(facts), ' MiB');
+  atLeast('number of disks', wanted.disks, facts?.disks.length);
+  atLeast('number of network cards', wanted.nics, facts?.nics.length);
+  return [...reasons, ...tagMisfits(machine.tags, wanted.tags ?? []), ...zoneMisfits(machine.zone, wanted.zones ?? [])];
+}
+
+export function satisfies(machine: Fitting, wanted: MachineConstraint): boolean {
+  return misfits(machine, wanted).length === 0;
+}
+
+function largestDisk(facts: MachineFacts): number {
+  return Math.floor(Math.max(0, ...facts.disks.map((disk) => disk.sizeBytes)) / MEBIBYTE);
+}
+
+function tagMisfits(tags: readonly string[], wanted: readonly string[]): string[] {
+  return wanted.flatMap((tag) => {
+    if (tag.startsWith('^')) return tags.includes(tag.slice(1)) ? [`has the tag ${tag.slice(1)}`] : [];
+    return tags.includes(tag) ? [] : [`lacks the tag ${tag}`];
+  });
+}
+
+function zoneMisfits(zone: string, wanted: readonly string[]): string[] {
+  const allowed = wanted.filter((name) => !name.startsWith('^'));
+  const fits = !wanted.includes(`^${zone}`) && (allowed.length === 0 || allowed.includes(zone));
+  return fits ? [] : [`zone ${zone} is not ${wanted.join(' or ')}`];
+}
