@@ -1,0 +1,76 @@
+// Runs the test projects one after another and ends with one line, `N passed, N failed, N skipped`, summed over all.
+// Exit code 0 only when tests ran and none failed.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const PROJECTS = ['unit', 'integration', 'e2e'];
+/** The whole suite; what hangs is a failure, not a wait. */
+const LIMIT_MS = 40 * 60 * 1000;
+
+const dir = mkdtempSync(join(tmpdir(), 'muster-results-'));
+const deadline = Date.now() + LIMIT_MS;
+const total = { passed: 0, failed: 0, skipped: 0 };
+const chosen = process.argv.length > 2 ? process.argv.slice(2) : PROJECTS;
+
+for (const project of chosen) {
+  const began = Date.now();
+  const file = join(dir, `${project}.json`);
+  const code = await runProject(project, file);
+  const counts = countOf(project, file, code);
+  for (const key of Object.keys(total)) total[key] += counts[key];
+  const seconds = Math.round((Date.now() - began) / 1000);
+  console.log(`${project}: ${line(counts)} (${seconds} s)`);
+}
+rmSync(dir, { recursive: true, force: true });
+process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
+console.log(line(total));
+
+function line({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+}
+
+function runProject(project, file) {
+  const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs');
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
+  const child = spawn(process.execPath, [vitest, 'run', '--project', project, ...reporters], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  const timer = setTimeout(
+    () => {
+      console.log(`${project}: not done after ${LIMIT_MS / 60_000} minutes, stopping it`);
+      child.kill('SIGTERM');
+      setTimeout(() => child.kill('SIGKILL'), 20_000).unref();
+    },
+    Math.max(1000, deadline - Date.now()),
+  );
+  return new Promise((resolve) => child.once('exit', (code) => (clearTimeout(timer), resolve(code ?? 1))));
+}
+
+function countOf(project, file, code) {
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  for (const suite of resultsOf(file)) {
+    const statuses = suite.assertionResults.map((each) => each.status);
+    counts.passed += statuses.filter((status) => status === 'passed').length;
+    const failed = statuses.filter((status) => status === 'failed').length;
+    // A file that fails to load, or whose set-up fails, has no failed test of its own.
+    counts.failed += suite.status === 'failed' ? Math.max(1, failed) : failed;
+    counts.skipped += statuses.filter((status) => status !== 'passed' && status !== 'failed').length;
+  }
+  // An error outside of any test, or a runner that died before it wrote anything.
+  if (code !== 0 && counts.failed === 0) counts.failed = 1;
+  if (code === 0 && counts.passed === 0) {
+    console.log(`${project}: no test ran`);
+    counts.failed = 1;
+  }
+  return counts;
+}
+
+function resultsOf(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')).testResults;
+  } catch {
+    return []; // counted as a failure by the exit code, or because nothing passed
+  }
+}
