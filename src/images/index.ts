@@ -3,3 +3,6 @@ export { ImageFile, type Compression, type ImageFileRole } from './image-file.en
 export { selectImage, type ImageForm, type ImageWish } from './select-image.js';
 export { ContentStore, type Content } from './store/content-store.js';
 export { serveFile, type ServableFile } from './serve/serve-file.js';
+export { BootFiles, type BootFile } from './boot-files/boot-files.js';
+export { gatherBootFiles } from './boot-files/gather.js';
+export { ImagesModule } from './images.module.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inheritedEnvironment, type Role, type Settings } from '../platform/config/index.js';
 import type { Logger } from '../platform/log/index.js';
 import { startDatastores, type RunningDatastores } from './datastores.js';
-import { packageRoot } from './package-root.js';
+import { packageRoot } from '../platform/files/index.js';
 import { dropPrivileges, ensureAccount, othersCanReach, type Account } from './unprivileged-user.js';
 
 interface Worker {

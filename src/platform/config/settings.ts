@@ -48,6 +48,13 @@ export const settingsSchema = z.strictObject({
         .string()
         .optional()
         .describe('A folder of boot files given by the operator, instead of the gathered ones'),
+      architectures: z
+        .preprocess(
+          (value) => (typeof value === 'string' ? value.split(',') : value),
+          z.array(z.enum(['amd64', 'arm64'])),
+        )
+        .default(['amd64'])
+        .describe('Architectures to gather boot files for'),
       kernelArguments: list.default([]).describe('Added to the memory environment: console=ttyS0'),
       menuTimeoutSeconds: z.coerce.number().int().min(0).default(30),
       requestsPerSecondPerSource: z.coerce.number().int().min(1).default(200),

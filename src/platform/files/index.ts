@@ -1,1 +1,2 @@
 export * from './durable.js';
+export { packageRoot } from './package-root.js';

@@ -1,0 +1,54 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { BootFiles } from '../../src/images/index.js';
+import { silentLogger } from '../../src/platform/log/index.js';
+
+let dataDir: string;
+beforeAll(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'muster-boot-'));
+});
+afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+
+async function load(): Promise<BootFiles> {
+  const files = new BootFiles({ dataDir, boot: { architectures: ['amd64'] } }, silentLogger);
+  await files.load();
+  return files;
+}
+
+it("are gathered from the distribution's packages at the first load", async () => {
+  const files = await load();
+  expect(files.list().map((file) => file.name)).toEqual([
+    'bootx64.efi',
+    'grubx64.efi',
+    'ipxe.efi',
+    'local-boot.efi',
+    'mmx64.efi',
+    'shimx64.efi',
+    'snponly.efi',
+    'undionly.kpxe',
+  ]);
+
+  for (const name of ['local-boot.efi', 'snponly.efi', 'grubx64.efi']) {
+    // A PE executable begins with "MZ" (PE format, MS-DOS stub).
+    expect(readFileSync(files.find(name)!.path).subarray(0, 2).toString(), name).toBe('MZ');
+  }
+  expect(readdirSync(dataDir)).toEqual(['boot-files']);
+});
+
+it('are the same for several that start together', async () => {
+  rmSync(join(dataDir, 'boot-files'), { recursive: true });
+  const [one, two] = await Promise.all([load(), load()]);
+  expect(one.list()).toEqual(two.list());
+  expect(readdirSync(dataDir)).toEqual(['boot-files']);
+});
+
+it('are gathered again when one was changed or lost', async () => {
+  const before = (await load()).find('snponly.efi')!;
+  writeFileSync(before.path, 'evil');
+  expect((await load()).find('snponly.efi')).toEqual(before);
+  rmSync(before.path);
+  expect((await load()).find('snponly.efi')).toEqual(before);
+  expect(existsSync(before.path)).toBe(true);
+});
