@@ -1,0 +1,205 @@
+import type { Plan } from '../plan/index.js';
+import type { Bundle } from './bundle.js';
+import { Diagnostics, type Diagnostic } from './diagnostics.js';
+import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './place.js';
+import { resolveRelations } from './relations.js';
+import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';
+import { UnitSteps, type KnownDeployment } from './unit-steps.js';
+import { stepKey, UnitGraph } from './unit-graph.js';
+
+export interface CompileInput {
+  /** From {@link loadBundle}, without errors. */
+  bundle: Bundle;
+  /** The library the bundle was loaded with. */
+  roles: RoleLibrary;
+  /** What is already known of the deployment: its nodes need no `node/<key>:ready` step, published values are given. */
+  known?: KnownDeployment;
+  options?: PlaceOptions;
+}
+
+export interface CompiledBundle {
+  nodes: PlannedNode[];
+  units: PlannedUnit[];
+  /**
+   * Steps of kind `node.script`. They come after `node/<key>:ready`, a step that whoever gives the nodes puts before
+   * them and that publishes `nodeId` and `address`.
+   */
+  plan: Plan;
+  diagnostics: Diagnostic[];
+  /** The bundle's outputs: which step publishes each. */
+  outputs: Record<string, { step: string; name: string }>;
+}
+
+/** The plan that lays a bundle down and then verifies it. Equal input gives an equal plan, byte for byte. */
+export function compileBundle(input: CompileInput): CompiledBundle {
+  const compilation = new Compilation(input, ['apply', 'verify']);
+  return compilation.result({ steps: [...compilation.apply(), ...compilation.verify()] });
+}
+
+/** The verify steps alone, for a deployment that stands. */
+export function compileVerify(input: CompileInput & { known: KnownDeployment }): CompiledBundle {
+  const compilation = new Compilation(input, ['verify']);
+  return compilation.result({ steps: compilation.chosenVerify() });
+}
+
+/** The remove steps: who depends on others goes before them. */
+export function compileRemove(input: CompileInput & { known: KnownDeployment }): CompiledBundle {
+  const compilation = new Compilation(input, ['remove']);
+  return compilation.result({ steps: compilation.remove() });
+}
+
+const NOTHING_KNOWN: KnownDeployment = { nodes: {}, published: {} };
+
+type Chosen = (step: RoleStep, unit: PlannedUnit) => boolean;
+
+class Compilation {
+  private readonly diagnostics = new Diagnostics();
+  private readonly nodes: PlannedNode[];
+  private readonly graph: UnitGraph;
+  private readonly unitSteps: UnitSteps;
+
+  constructor(
+    private readonly input: CompileInput,
+    planned: readonly Occasion[],
+  ) {
+    const { bundle, roles, options = {} } = input;
+    const relations = resolveRelations(bundle, roles, this.diagnostics);
+    const placed = place(bundle, roles, relations, options, this.diagnostics);
+    this.nodes = placed.nodes;
+    this.graph = new UnitGraph(placed.units, relations, roles);
+    this.unitSteps = new UnitSteps(this.graph, bundle, input.known ?? NOTHING_KNOWN, new Set(planned));
+    this.checkContainerHosts();
+  }
+
+  result(plan: Plan): CompiledBundle {
+    this.checkCycles(plan);
+    return {
+      nodes: this.nodes,
+      units: [...this.graph.units],
+      plan,
+      diagnostics: this.diagnostics.list(),
+      outputs: this.outputs(),
+    };
+  }
+
+  apply(): Plan['steps'] {
+    return this.steps('apply', () => true);
+  }
+
+  /** Verify comes after the last steps of everything: there is nothing to prove before. */
+  verify(): Plan['steps'] {
+    const apply = this.apply();
+    const followed = new Set(apply.flatMap((step) => step.after));
+    const last = apply.filter((step) => !followed.has(step.key)).map((step) => step.key);
+    return this.chosenVerify().map((step) => ({ ...step, after: [...new Set([...step.after, ...last])] }));
+  }
+
+  /** The verify steps that the bundle chose: all, where it does not say. Those that publish to others go along. */
+  chosenVerify(): Plan['steps'] {
+    const chosen = this.input.bundle.settings.verify.map(({ value }) => value);
+    return this.steps(
+      'verify',
+      (step, unit) =>
+        chosen.length === 0 ||
+        step.publishes.length > 0 ||
+        chosen.includes(step.name) ||
+        chosen.includes(`${unit.application}:${step.name}`),
+    );
+  }
+
+  remove(): Plan['steps'] {
+    const order = this.dependencyOrder();
+    const remove = this.steps('remove', () => true);
+    const ofUnit = (unit: string): string[] =>
+      remove.filter((step) => step.key.startsWith(`${unit}:`)).map((step) => step.key);
+    return remove.map((step) => {
+      const unit = step.key.slice(0, step.key.indexOf(':'));
+      const dependants = order.filter(({ on }) => on.has(unit)).flatMap((other) => ofUnit(other.unit));
+      return { ...step, after: [...new Set([...step.after, ...dependants])] };
+    });
+  }
+
+  private steps(occasion: Occasion, chosen: Chosen): Plan['steps'] {
+    return this.graph.units.flatMap((unit) =>
+      this.ownSteps(unit, occasion)
+        .filter((step) => chosen(step, unit))
+        .map((step) => this.unitSteps.build(unit, step)),
+    );
+  }
+
+  private ownSteps(unit: PlannedUnit, occasion: Occasion): RoleStep[] {
+    const steps = [...this.graph.roleOf(unit).steps.values()];
+    return steps.filter((step) => step.on === occasion && (unit.leader || !step.leader));
+  }
+
+  /** For every unit those it depends on, as far as that is acyclic: a unit depends only on units that finish earlier. */
+  private dependencyOrder(): { unit: string; on: Set<string> }[] {
+    const apply = sorted(this.apply());
+    const finished = new Map(apply.map((step, position) => [unitOfKey(step.key), position]));
+    return this.graph.units.map(({ name }) => {
+      const after = apply.filter((step) => unitOfKey(step.key) === name).flatMap((step) => step.after.map(unitOfKey));
+      const mine = finished.get(name) ?? 0;
+      return {
+        unit: name,
+        on: new Set(after.filter((other) => other !== name && (finished.get(other) ?? mine) < mine)),
+      };
+    });
+  }
+
+  private outputs(): CompiledBundle['outputs'] {
+    const outputs: CompiledBundle['outputs'] = {};
+    for (const [name, { value }] of this.input.bundle.settings.outputs) {
+      const application = value.slice(0, value.indexOf('.'));
+      const key = value.slice(value.indexOf('.') + 1);
+      const unit = this.graph.units.find((candidate) => candidate.application === application);
+      const publisher =
+        unit && [...this.graph.roleOf(unit).steps.values()].find((step) => step.publishes.includes(key));
+      if (unit && publisher) outputs[name] = { step: stepKey(unit, publisher), name: key };
+    }
+    return outputs;
+  }
+
+  /** A role's own circles were told with the role; these go through relations. */
+  private checkCycles(plan: Plan): void {
+    const cyclic = plan.steps.length - sorted(plan.steps).length;
+    if (cyclic === 0) return;
+    const done = new Set(sorted(plan.steps).map((step) => step.key));
+    const stuck = plan.steps.filter((step) => !done.has(step.key)).map((step) => step.key);
+    const application = this.input.bundle.applications.get((stuck[0] ?? '').replace(/\/.*$/, ''));
+    if (!application) return;
+    const hint = `waiting for one another: ${stuck.slice(0, 6).join(', ')}`;
+    this.diagnostics.error(application.at, 'the steps of the related applications form a circle', hint);
+  }
+
+  private checkContainerHosts(): void {
+    for (const node of this.nodes)
+      if (node.placement.kind === 'container' && node.placement.container === 'kvm') {
+        const unit = this.graph.units.find((candidate) => candidate.node === node.key);
+        const application = this.input.bundle.applications.get(unit?.application ?? '');
+        const at = application?.to[0]?.at ?? application?.at;
+        if (at) this.diagnostics.error(at, 'kvm placements are not supported', 'use lxd:');
+      }
+  }
+}
+
+function unitOfKey(key: string): string {
+  return key.slice(0, key.indexOf(':'));
+}
+
+/** The steps in an order in which each comes after its own (Kahn's); those on a circle are left out. */
+function sorted(steps: Plan['steps']): Plan['steps'] {
+  const byKey = new Map(steps.map((step) => [step.key, step]));
+  const waiting = new Map(steps.map((step) => [step.key, step.after.filter((key) => byKey.has(key)).length]));
+  const followers = new Map<string, string[]>();
+  for (const step of steps)
+    for (const key of new Set(step.after)) followers.set(key, [...(followers.get(key) ?? []), step.key]);
+  const order = steps.filter((step) => waiting.get(step.key) === 0);
+  for (const step of order)
+    for (const key of followers.get(step.key) ?? []) {
+      const left = (waiting.get(key) ?? 0) - 1;
+      waiting.set(key, left);
+      const follower = byKey.get(key);
+      if (left === 0 && follower) order.push(follower);
+    }
+  return order;
+}

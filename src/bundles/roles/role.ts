@@ -1,0 +1,300 @@
+import { parseBase, type Base } from '../base.js';
+import { checkShape } from '../check-shape.js';
+import { Diagnostics, type Diagnostic } from '../diagnostics.js';
+import { expectedNames } from '../near-miss.js';
+import { parseYaml } from '../parse.js';
+import { roleSchema, type RoleYaml } from '../schema.js';
+import type { SourceFile, Span } from '../source.js';
+import { keySpanAt, nodeAt, plainValue, spanAt, textOf, type YamlNode, type YamlPath } from '../yaml-tree.js';
+
+export type OptionType = 'string' | 'int' | 'float' | 'boolean';
+export type OptionValue = string | number | boolean;
+
+export interface RoleOption {
+  type: OptionType;
+  /** Null: the script is given an empty value. */
+  default: OptionValue | null;
+  description: string;
+  /** Empty: any value of the type. */
+  choices: string[];
+  /** The bundle's own setting that goes before the default. */
+  from: string | null;
+}
+
+/** `apply` steps lay the role down; the others run on their own occasion. */
+export type Occasion = 'apply' | 'verify' | 'remove' | 'action';
+
+export interface RoleStep {
+  name: string;
+  title: string | null;
+  /** The text of the script that does it; null where the step only waits. */
+  script: string | null;
+  /** Waits for this TCP port of the unit; may name an option, as `${port}`. */
+  waitTcp: string | null;
+  check: string | null;
+  /** Own steps and endpoints. */
+  after: string[];
+  on: Occasion;
+  publishes: string[];
+  timeoutSeconds: number;
+  stallSeconds: number;
+  retries: number;
+  repeatable: boolean;
+  destructive: boolean;
+  leader: boolean;
+  /** So many units at a time; null: all. */
+  batch: number | null;
+  reboot: boolean;
+}
+
+/** A role: `role.yaml` and the texts of its scripts and files. */
+export interface RoleDefinition {
+  name: string;
+  summary: string;
+  bases: Base[];
+  subordinate: boolean;
+  options: Map<string, RoleOption>;
+  requires: Map<string, string>;
+  provides: Map<string, string>;
+  peers: Map<string, string>;
+  files: { name: string; text: string }[];
+  steps: Map<string, RoleStep>;
+}
+
+export type RoleLibrary = ReadonlyMap<string, RoleDefinition>;
+
+/** Every application has this endpoint, so that any subordinate can ride on it (Juju's `juju-info`). */
+export const IMPLICIT_ENDPOINT = 'juju-info';
+
+/** The interface of an endpoint of a role, or null where the role has no such endpoint. */
+export function interfaceOf(role: RoleDefinition, endpoint: string): string | null {
+  const known = role.requires.get(endpoint) ?? role.provides.get(endpoint) ?? role.peers.get(endpoint);
+  return known ?? (endpoint === IMPLICIT_ENDPOINT ? IMPLICIT_ENDPOINT : null);
+}
+
+/**
+ * Reads a `role.yaml`. `files` are the texts of the other files in its folder, by name.
+ * The role is null where there are errors.
+ */
+export function parseRole(
+  source: SourceFile,
+  files: Readonly<Record<string, string>>,
+): { role: RoleDefinition | null; diagnostics: Diagnostic[] } {
+  const diagnostics = new Diagnostics();
+  const [root] = parseYaml(source, diagnostics) ?? [];
+  if (!root && !diagnostics.hasErrors())
+    diagnostics.error({ source, start: 0, end: 1 }, 'the role is empty', 'expected such as role:');
+  if (!root || !checkShape(root, roleSchema, diagnostics)) return { role: null, diagnostics: diagnostics.list() };
+  const role = new RoleReader(root, files, diagnostics).read();
+  return { role: diagnostics.hasErrors() ? null : role, diagnostics: diagnostics.list() };
+}
+
+const NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/;
+const KEY = /^[a-z][a-z0-9_]*$/;
+
+class RoleReader {
+  private readonly yaml: RoleYaml;
+
+  constructor(
+    private readonly root: YamlNode,
+    private readonly files: Readonly<Record<string, string>>,
+    private readonly diagnostics: Diagnostics,
+  ) {
+    this.yaml = roleSchema.parse(plainValue(root));
+  }
+
+  read(): RoleDefinition {
+    const { yaml } = this;
+    this.name(['role'], String(yaml.role), NAME);
+    const role: RoleDefinition = {
+      name: String(yaml.role),
+      summary: String(yaml.summary),
+      bases: yaml.bases.flatMap((base, index) => this.base(String(base), index)),
+      subordinate: yaml.subordinate ?? false,
+      options: new Map(Object.entries(yaml.options ?? {}).map(([name, option]) => [name, this.option(name, option)])),
+      requires: this.endpoints('requires'),
+      provides: this.endpoints('provides'),
+      peers: this.endpoints('peers'),
+      files: (yaml.files ?? []).map((file, index) => ({
+        name: String(file),
+        text: this.file(String(file), ['files', index]),
+      })),
+      steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
+    };
+    this.checkAfter(role);
+    this.checkCycles(role);
+    return role;
+  }
+
+  private base(written: string, index: number): Base[] {
+    const base = parseBase(written);
+    if (base === null)
+      this.diagnostics.error(this.at(['bases', index]), `unknown base "${written}"`, 'expected such as debian@12');
+    return base === null ? [] : [base];
+  }
+
+  private option(name: string, yaml: NonNullable<RoleYaml['options']>[string]): RoleOption {
+    this.name(['options', name], name, NAME);
+    const option: RoleOption = {
+      type: yaml.type,
+      default: null,
+      description: String(yaml.description),
+      choices: (yaml.choices ?? []).map(String),
+      from: yaml.from === undefined ? null : String(yaml.from),
+    };
+    if (yaml.default === undefined) return option;
+    const written = textOf(nodeAt(this.root, ['options', name, 'default']));
+    const read = readOption(option, yaml.default, written);
+    if (read === null)
+      this.diagnostics.error(
+        this.at(['options', name, 'default']),
+        `wrong default for option "${name}"`,
+        `expected ${expectedOption(option)}`,
+      );
+    return { ...option, default: read };
+  }
+
+  private endpoints(kind: 'requires' | 'provides' | 'peers'): Map<string, string> {
+    const endpoints = Object.entries(this.yaml[kind] ?? {}).map(([name, value]): [string, string] => {
+      this.name([kind, name], name, NAME);
+      return [name, String(value)];
+    });
+    return new Map(endpoints);
+  }
+
+  private step(name: string): RoleStep {
+    const yaml = this.yaml.steps?.[name] ?? {};
+    this.name(['steps', name], name, NAME);
+    if ((yaml.run === undefined) === (yaml.wait === undefined))
+      this.diagnostics.error(
+        this.keyAt(['steps', name]),
+        `step "${name}" does not say what to do`,
+        'either run: or wait:',
+      );
+    for (const [index, key] of (yaml.publishes ?? []).entries())
+      this.name(['steps', name, 'publishes', index], String(key), KEY);
+    return {
+      name,
+      title: yaml.title === undefined ? null : String(yaml.title),
+      script: yaml.run === undefined ? null : this.file(String(yaml.run), ['steps', name, 'run']),
+      waitTcp: yaml.wait === undefined ? null : this.waitTcp(name, String(yaml.wait.tcp)),
+      check: yaml.check === undefined ? null : this.file(String(yaml.check), ['steps', name, 'check']),
+      after: (yaml.after ?? []).map(String),
+      on: yaml.on ?? 'apply',
+      publishes: (yaml.publishes ?? []).map(String),
+      timeoutSeconds: secondsOf(yaml.timeout) ?? 600,
+      stallSeconds: secondsOf(yaml.stall) ?? secondsOf(yaml.timeout) ?? 300,
+      retries: yaml.retries ?? 2,
+      repeatable: yaml.repeatable ?? yaml.wait !== undefined,
+      destructive: yaml.destructive ?? false,
+      leader: yaml.leader ?? false,
+      batch: yaml.serial === true ? 1 : (yaml.batch ?? 0) || null,
+      reboot: yaml.reboot ?? false,
+    };
+  }
+
+  private waitTcp(step: string, written: string): string {
+    const [, option] = /^\$\{([a-z0-9-]+)\}$/.exec(written) ?? [];
+    const path = ['steps', step, 'wait', 'tcp'];
+    const options = Object.keys(this.yaml.options ?? {});
+    if (option !== undefined && !options.includes(option))
+      this.diagnostics.error(this.at(path), `unknown option "${option}"`, expectedNames(option, options, 'options'));
+    else if (option === undefined && !/^\d{1,5}$/.test(written))
+      this.diagnostics.error(this.at(path), `wrong port "${written}"`, 'expected a number, or an option as ${port}');
+    return written;
+  }
+
+  private file(name: string, path: YamlPath): string {
+    const text = Object.hasOwn(this.files, name) ? this.files[name] : undefined;
+    if (text === undefined) {
+      const hint = expectedNames(name, Object.keys(this.files), 'files');
+      this.diagnostics.error(this.at(path), `the role has no file "${name}"`, hint);
+    }
+    return text ?? '';
+  }
+
+  private checkAfter(role: RoleDefinition): void {
+    const endpoints = [...role.requires.keys(), ...role.provides.keys(), ...role.peers.keys()];
+    for (const step of role.steps.values()) {
+      for (const [index, name] of step.after.entries()) {
+        const at = this.at(['steps', step.name, 'after', index]);
+        const other = role.steps.get(name);
+        if (!other && !endpoints.includes(name)) {
+          const hint = expectedNames(name, [...role.steps.keys(), ...endpoints], 'steps and endpoints');
+          this.diagnostics.error(at, `"${name}" is neither a step nor an endpoint of this role`, hint);
+        } else if (other && other.on !== step.on && other.on !== 'apply')
+          this.diagnostics.error(at, `step "${step.name}" runs on ${step.on}, but "${name}" on ${other.on}`);
+      }
+    }
+  }
+
+  private checkCycles(role: RoleDefinition): void {
+    for (const step of role.steps.values()) {
+      if (!reaches(role, step.name, step.name)) continue;
+      this.diagnostics.error(
+        this.keyAt(['steps', step.name]),
+        `step "${step.name}" comes after itself`,
+        'break the circle',
+      );
+    }
+  }
+
+  private name(path: YamlPath, name: string, pattern: RegExp): void {
+    if (pattern.test(name)) return;
+    const at = path.length === 1 || typeof path.at(-1) === 'number' ? this.at(path) : this.keyAt(path);
+    const how = pattern === KEY ? 'underscores' : 'hyphens';
+    this.diagnostics.error(at, `wrong name "${name}"`, `expected small letters, digits and ${how}`);
+  }
+
+  private at(path: YamlPath): Span {
+    return spanAt(this.root, path);
+  }
+
+  private keyAt(path: YamlPath): Span {
+    return keySpanAt(this.root, path);
+  }
+}
+
+function reaches(role: RoleDefinition, from: string, wanted: string): boolean {
+  const seen = new Set<string>();
+  const open = [...(role.steps.get(from)?.after ?? [])];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (name === wanted) return true;
+    if (seen.has(name)) continue;
+    seen.add(name);
+    open.push(...(role.steps.get(name)?.after ?? []));
+  }
+  return false;
+}
+
+function secondsOf(duration: string | undefined): number | null {
+  if (duration === undefined) return null;
+  const factors: Record<string, number> = { s: 1, m: 60, h: 3600 };
+  return Number(duration.slice(0, -1)) * (factors[duration.slice(-1)] ?? 1);
+}
+
+/** The value of an option as its type has it, or null where it cannot be. `written` is what stands in the file. */
+export function readOption(option: RoleOption, value: unknown, written: string | null): OptionValue | null {
+  const read = readTyped(option.type, value, written);
+  if (read === null || option.choices.length === 0 || option.choices.includes(String(read))) return read;
+  return null;
+}
+
+/** What an option takes, in words. */
+export function expectedOption(option: RoleOption): string {
+  if (option.choices.length > 0) return `one of ${option.choices.join(', ')}`;
+  return { string: 'text', int: 'a whole number', float: 'a number', boolean: 'true or false' }[option.type];
+}
+
+function readTyped(type: OptionType, value: unknown, written: string | null): OptionValue | null {
+  switch (type) {
+    case 'string':
+      return typeof value === 'string' ? value : written;
+    case 'boolean':
+      return typeof value === 'boolean' ? value : null;
+    case 'int':
+      return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
+    case 'float':
+      return typeof value === 'number' && Number.isFinite(value) ? value : null;
+  }
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod';
+
+const text = z.union([z.string(), z.number(), z.boolean()], { error: 'text' });
+const count = z.int({ error: 'a whole number of 0 or more' }).min(0, { error: 'a whole number of 0 or more' });
+const flag = z.boolean({ error: 'true or false' });
+const anything = z.unknown();
+const texts = z.array(text, { error: 'a list' });
+const map = <T extends z.ZodType>(values: T) => z.record(z.string(), values, { error: 'a map' });
+const object = <T extends z.core.$ZodLooseShape>(shape: T) =>
+  z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? undefined : 'a map') });
+const oneOrMore = z.union([text, texts], { error: 'text, or a list of it' });
+
+const application = object({
+  role: text.optional().describe("The role's name in the role library"),
+  charm: text.optional().describe("Juju's word for role"),
+  channel: text.optional(),
+  revision: count.optional(),
+  series: text.optional(),
+  base: text.optional().describe('An operating system, such as debian@12'),
+  resources: map(anything).nullish(),
+  num_units: count.optional().describe('How many units; as many as `to` has entries, or 1, where it is not said'),
+  scale: count.optional(),
+  to: oneOrMore.nullish().describe('Placements: 0, lxd:0, new, app, app/0, lxd:app/0'),
+  constraints: text.nullish(),
+  options: map(anything).nullish(),
+  annotations: map(anything).nullish(),
+  storage: map(text).nullish(),
+  devices: map(anything).nullish(),
+  bindings: map(text).nullish(),
+  expose: flag.optional(),
+  'exposed-endpoints': map(anything).nullish(),
+  offers: map(anything).nullish(),
+  trust: flag.optional(),
+  plan: text.optional(),
+});
+
+const machine = object({
+  constraints: text.nullish(),
+  annotations: map(anything).nullish(),
+  series: text.optional(),
+  base: text.optional(),
+});
+
+const question = object({
+  set: text.describe('The option to set: application.option'),
+  ask: text,
+  choices: texts.optional(),
+  default: text.optional(),
+});
+
+const muster = object({
+  bases: texts.optional().describe('Tried in order: the first that every role supports and the cloud can give'),
+  clouds: texts.optional(),
+  questions: z.array(question, { error: 'a list' }).optional(),
+  network: object({ fan: object({ overlay: text.optional(), underlay: text.optional() }).optional() }).optional(),
+  verify: texts.optional().describe('The verify steps to run, as step or application:step; all of them by default'),
+  outputs: map(text).optional().describe('name: application.key'),
+});
+
+const endpoints = z.array(z.union([text, texts]), { error: 'a pair of endpoints' }).length(2, {
+  error: 'a pair of endpoints',
+});
+
+/** The shape of a bundle: Juju's grammar, and `muster`. What it means is checked by validate.ts. */
+export const bundleSchema = object({
+  name: text.optional(),
+  description: text.optional(),
+  docs: text.optional(),
+  issues: oneOrMore.optional(),
+  source: oneOrMore.optional(),
+  website: oneOrMore.optional(),
+  tags: texts.optional(),
+  variables: anything.optional().describe('A place for YAML anchors'),
+  series: text.optional(),
+  'default-base': text.optional(),
+  applications: map(application).nullish(),
+  services: map(application).nullish(),
+  machines: map(machine.nullable()).nullish(),
+  relations: z.array(endpoints, { error: 'a list of pairs' }).nullish(),
+  saas: map(anything).nullish(),
+  type: text.optional(),
+  muster: muster.optional(),
+}).describe('A bundle: applications, how many units, where, and how they relate');
+
+const optionTypes = ['string', 'int', 'float', 'boolean'] as const;
+
+const option = object({
+  type: z.enum(optionTypes, { error: `one of ${optionTypes.join(', ')}` }),
+  default: z.union([z.string(), z.number(), z.boolean()], { error: 'text, a number, true or false' }).optional(),
+  description: text,
+  choices: texts.optional(),
+  from: text.optional().describe("The bundle's own setting that is the default: network.fan.overlay"),
+});
+
+const duration = z
+  .string({ error: 'a time such as 90s, 10m or 2h' })
+  .regex(/^\d{1,5}[smh]$/, { error: 'a time such as 90s, 10m or 2h' });
+
+const occasions = ['apply', 'verify', 'remove', 'action'] as const;
+
+const roleStep = object({
+  title: text.optional(),
+  run: text.optional().describe("A script in the role's folder"),
+  wait: object({ tcp: text }).optional().describe('Wait until the unit answers at this port'),
+  check: text.optional().describe('A script that exits 0 where the step is already done'),
+  after: texts.optional().describe("The role's own steps, or its endpoints: all related units have published"),
+  on: z.enum(occasions, { error: `one of ${occasions.join(', ')}` }).optional(),
+  publishes: texts.optional().describe('The values that the step writes to $MUSTER_OUTPUT'),
+  timeout: duration.optional(),
+  stall: duration.optional(),
+  retries: count.optional(),
+  repeatable: flag.optional(),
+  destructive: flag.optional(),
+  leader: flag.optional().describe('On unit 0 alone'),
+  serial: flag.optional().describe('One unit at a time'),
+  batch: count.optional(),
+  reboot: flag.optional().describe('The step reboots its node'),
+});
+
+/** The shape of `role.yaml`. */
+export const roleSchema = object({
+  role: text,
+  summary: text,
+  description: text.optional(),
+  bases: texts,
+  subordinate: flag.optional(),
+  options: map(option).optional(),
+  requires: map(text).optional().describe('endpoint: interface'),
+  provides: map(text).optional().describe('endpoint: interface'),
+  peers: map(text).optional().describe('endpoint: interface, between the units of one application'),
+  files: texts.optional().describe("Files of the role's folder that every step finds beside its script"),
+  steps: map(roleStep).optional(),
+}).describe('A role: what it takes to run an application');
+
+export type RoleYaml = z.infer<typeof roleSchema>;
+
+/** JSON Schemas for editors (`# yaml-language-server: $schema=`). */
+export function bundleJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(bundleSchema, { target: 'draft-7', io: 'input' });
+}
+
+export function roleJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(roleSchema, { target: 'draft-7', io: 'input' });
+}

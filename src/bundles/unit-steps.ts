@@ -1,0 +1,192 @@
+import { outputOf, step as stepSpec, type JsonObject, type JsonValue, type StepSpec } from '../plan/index.js';
+import type { Bundle } from './bundle.js';
+import type { PlannedUnit } from './place.js';
+import { readOption, type Occasion, type OptionValue, type RoleDefinition, type RoleStep } from './roles/role.js';
+import { runnerOf, stepKey, type UnitGraph } from './unit-graph.js';
+
+/** What stands already, so that a plan need not make it. */
+export interface KnownDeployment {
+  /** By node key. */
+  nodes: Readonly<Record<string, { nodeId: string; address: string }>>;
+  /** By unit name: the values that its steps published. */
+  published: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
+}
+
+/** Waits for a TCP port of the node itself; bash's own /dev/tcp, so that nothing need be installed. */
+const WAIT_TCP_SCRIPT = `#!/bin/bash
+set -u
+until (exec 3<>"/dev/tcp/$ADDRESS/$WAIT_TCP_PORT") 2>/dev/null; do
+  echo "waiting for $ADDRESS port $WAIT_TCP_PORT"
+  sleep 1
+done
+`;
+
+/** Builds the steps of units: their input, their edges, their bounds. */
+export class UnitSteps {
+  constructor(
+    private readonly graph: UnitGraph,
+    private readonly bundle: Bundle,
+    private readonly known: KnownDeployment,
+    /** The kinds of steps that the plan has; what the others published is looked up in `known`. */
+    private readonly planned: ReadonlySet<Occasion>,
+  ) {}
+
+  build(unit: PlannedUnit, step: RoleStep): StepSpec {
+    const role = this.graph.roleOf(unit);
+    const relations = this.relations(unit, role, step);
+    const options = this.options(unit, role);
+    const after = [...this.readyKey(unit.node), ...this.ownStepsBefore(unit, role, step)];
+    after.push(...this.earlierBatch(unit, step), ...relations.after);
+    return stepSpec({
+      key: stepKey(unit, step),
+      kind: 'node.script',
+      title: `${unit.name}: ${step.title ?? step.name}`,
+      lane: `node/${unit.node}`,
+      after: [...new Set(after)],
+      timeoutSeconds: step.timeoutSeconds,
+      stallSeconds: step.stallSeconds,
+      retries: step.retries,
+      repeatable: step.repeatable,
+      destructive: step.destructive,
+      input: {
+        nodeId: this.nodeValue(unit.node, 'nodeId'),
+        script: step.script ?? WAIT_TCP_SCRIPT,
+        ...(step.check === null ? {} : { checkScript: step.check }),
+        ...(step.reboot ? { reboot: true } : {}),
+        input: this.document(unit, options, relations.document),
+        environment: {
+          ...this.environment(unit, options),
+          ...(step.waitTcp === null ? {} : { WAIT_TCP_PORT: waitPort(step.waitTcp, options) }),
+          ...relations.environment,
+        },
+        files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: '0644' })),
+      },
+    });
+  }
+
+  /** `$MUSTER_INPUT`. */
+  private document(unit: PlannedUnit, options: Record<string, OptionValue | null>, relations: JsonObject): JsonObject {
+    return {
+      unit: unit.name,
+      application: unit.application,
+      leader: unit.leader,
+      principal: unit.principal,
+      node: { key: unit.node, address: this.nodeValue(unit.node, 'address') },
+      options,
+      relations,
+    };
+  }
+
+  private environment(unit: PlannedUnit, options: Record<string, OptionValue | null>): JsonObject {
+    const environment: JsonObject = {
+      UNIT: unit.name,
+      APPLICATION: unit.application,
+      UNIT_NUMBER: String(unit.index),
+      LEADER: String(unit.leader),
+      NODE: unit.node,
+      ADDRESS: this.nodeValue(unit.node, 'address'),
+      PRINCIPAL: unit.principal ?? '',
+    };
+    for (const [name, value] of Object.entries(options)) environment[`OPT_${variable(name)}`] = String(value ?? '');
+    return environment;
+  }
+
+  /** An option is what the application says, else the bundle's own setting, else the role's default. */
+  private options(unit: PlannedUnit, role: RoleDefinition): Record<string, OptionValue | null> {
+    const said = this.bundle.applications.get(unit.application)?.options;
+    const values = [...role.options].map(([name, option]): [string, OptionValue | null] => {
+      const own = said?.get(name);
+      const setting = option.from === null ? undefined : this.bundle.settings.network.get(option.from);
+      if (own) return [name, readOption(option, own.value.value, own.written)];
+      if (setting) return [name, readOption(option, setting.value, setting.value)];
+      return [name, option.default];
+    });
+    return Object.fromEntries(values);
+  }
+
+  private ownStepsBefore(unit: PlannedUnit, role: RoleDefinition, step: RoleStep): string[] {
+    return step.after.flatMap((name) => {
+      const before = role.steps.get(name);
+      if (!before || before.on !== step.on) return [];
+      return [stepKey(runnerOf(this.graph, unit, before), before)];
+    });
+  }
+
+  /** With `batch: N`, the units of a batch wait for all of the batch before. */
+  private earlierBatch(unit: PlannedUnit, step: RoleStep): string[] {
+    if (step.batch === null) return [];
+    const first = Math.floor(unit.index / step.batch) * step.batch;
+    const earlier = this.graph.siblings(unit).slice(Math.max(0, first - step.batch), first);
+    return earlier.map((sibling) => stepKey(sibling, step));
+  }
+
+  /** What a step may see of other units: the endpoints it waits for. Data follows the edges. */
+  private relations(
+    unit: PlannedUnit,
+    role: RoleDefinition,
+    step: RoleStep,
+  ): { after: string[]; document: JsonObject; environment: JsonObject } {
+    const after: string[] = [];
+    const document: JsonObject = {};
+    const environment: JsonObject = {};
+    for (const endpoint of this.graph.endpointsBefore(role, step)) {
+      const units: JsonValue[] = [];
+      for (const related of this.graph.related(unit, endpoint))
+        for (const other of related.units) {
+          const { values, from } = this.published(other, related.endpoint, step);
+          const address = this.nodeValue(other.node, 'address');
+          after.push(...this.readyKey(other.node), ...from);
+          const prefix = `REL_${variable(endpoint)}_${units.length}_`;
+          environment[`${prefix}UNIT`] = other.name;
+          environment[`${prefix}ADDRESS`] = address;
+          for (const [name, value] of Object.entries(values)) environment[prefix + variable(name)] = value;
+          units.push({ unit: other.name, application: other.application, node: other.node, address, values });
+        }
+      environment[`REL_${variable(endpoint)}_UNITS`] = String(units.length);
+      document[endpoint] = { units };
+    }
+    return { after, document, environment };
+  }
+
+  private published(unit: PlannedUnit, endpoint: string, reader: RoleStep): { values: JsonObject; from: string[] } {
+    const values: JsonObject = {};
+    const from: string[] = [];
+    for (const step of this.graph.publishingSteps(unit, endpoint)) {
+      // Verify comes last: what it publishes is there for verify steps only.
+      if (step.on === 'verify' && reader.on !== 'verify') continue;
+      const publisher = runnerOf(this.graph, unit, step);
+      if (this.planned.has(step.on)) {
+        from.push(stepKey(publisher, step));
+        for (const name of step.publishes) values[name] = outputOf(stepKey(publisher, step), name);
+      } else {
+        const stands = this.known.published[publisher.name] ?? {};
+        for (const name of step.publishes) if (stands[name] !== undefined) values[name] = stands[name];
+      }
+    }
+    return { values, from };
+  }
+
+  private readyKey(node: string): string[] {
+    return Object.hasOwn(this.known.nodes, node) ? [] : [readyStepKey(node)];
+  }
+
+  private nodeValue(node: string, name: 'nodeId' | 'address'): JsonValue {
+    const known = Object.hasOwn(this.known.nodes, node) ? this.known.nodes[node] : undefined;
+    return known?.[name] ?? outputOf(readyStepKey(node), name);
+  }
+}
+
+/** The key of the step that ends the making of a node and publishes its `nodeId` and `address`. */
+export function readyStepKey(node: string): string {
+  return `node/${node}:ready`;
+}
+
+function variable(name: string): string {
+  return name.toUpperCase().replaceAll('-', '_');
+}
+
+/** A port is a number, or names an option that holds one. */
+function waitPort(written: string, options: Record<string, OptionValue | null>): string {
+  const [, option] = /^\$\{(.+)\}$/.exec(written) ?? [];
+  return option === undefined ? written : String(options[option] ?? '');
+}
