@@ -1,4 +1,5 @@
 import type { MigrationInterface } from 'typeorm';
+import { Pipeline1790000001000 } from './1790000001000-pipeline.js';
 import { Machines1790000002000 } from './1790000002000-machines.js';
 import { Booting1790000002001 } from './1790000002001-booting.js';
 import { Agent1790000002002 } from './1790000002002-agent.js';
@@ -8,6 +9,7 @@ import { Deployments1790000006000 } from './1790000006000-deployments.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
+  Pipeline1790000001000,
   Machines1790000002000,
   Booting1790000002001,
   Agent1790000002002,

@@ -4,9 +4,11 @@ import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
 import { Image } from './images/image.entity.js';
 import { MACHINE_ENTITIES } from './machines/entities.js';
+import { PIPELINE_ENTITIES } from './pipeline/entities.js';
 
 /** Every entity of every room, for the data source. */
 export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
+  ...PIPELINE_ENTITIES,
   AccessToken,
   AuditEntry,
   ...MACHINE_ENTITIES,

@@ -1,2 +1,3 @@
+export * from './check-plan.js';
 export * from './json.js';
 export * from './step-spec.js';

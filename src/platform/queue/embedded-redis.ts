@@ -88,9 +88,17 @@ export function redisOptions(url: string): { path?: string } {
   return url.startsWith('unix://') ? { path: url.slice('unix://'.length) } : {};
 }
 
-/** Opens a connection as BullMQ needs it: commands wait for a lost server rather than fail. */
-export function connectRedis(url: string): Redis {
-  const options = { maxRetriesPerRequest: null, retryStrategy: (times: number) => Math.min(50 * times, 1000) };
+/**
+ * Opens a connection as BullMQ's workers need it: commands wait for a lost server rather than fail. With `failFast` they
+ * fail while it is away: for those who can say it again later.
+ */
+export function connectRedis(url: string, behaviour: { failFast?: boolean } = {}): Redis {
+  const waiting = behaviour.failFast !== true;
+  const options = {
+    maxRetriesPerRequest: waiting ? null : 1,
+    enableOfflineQueue: waiting,
+    retryStrategy: (times: number) => Math.min(50 * times, 1000),
+  };
   const { path } = redisOptions(url);
   const redis = path === undefined ? new Redis(url, options) : new Redis({ ...options, path });
   // A lost server is told by those who wait for it; an unheard 'error' would end the process.

@@ -1,1 +1,2 @@
 export * from './embedded-redis.js';
+export * from './step-queue.js';

@@ -1,0 +1,154 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export class Pipeline1790000001000 implements MigrationInterface {
+  readonly name = 'Pipeline1790000001000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    for (const statement of UP) await runner.query(statement);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    for (const table of ['event', 'output', 'log_chunk', 'attempt', 'step_edge', 'step', 'run']) {
+      await runner.query(`drop table ${table}`);
+    }
+  }
+}
+
+const UP = [
+  `create table run (
+     id uuid not null,
+     subject_kind text not null,
+     subject_id text not null,
+     action text not null,
+     title text not null,
+     actor text not null,
+     status text not null,
+     reason text,
+     context jsonb not null,
+     mutating boolean not null,
+     based_on text,
+     steps_at_once integer,
+     cancelling boolean not null,
+     created_at timestamptz not null,
+     started_at timestamptz,
+     finished_at timestamptz,
+     constraint run_pkey primary key (id)
+   )`,
+  `create unique index run_one_mutating on run (subject_kind, subject_id)
+     where mutating and status in ('running', 'paused')`,
+  `create index run_subject on run (subject_kind, subject_id, created_at)`,
+  `create index run_open on run (created_at) where status in ('queued', 'running', 'paused')`,
+  `create table step (
+     id uuid not null,
+     run_id uuid not null,
+     position integer not null,
+     key text not null,
+     kind text not null,
+     title text not null,
+     lane text,
+     lane_key text,
+     input jsonb not null,
+     timeout_seconds integer not null,
+     stall_seconds integer not null,
+     retries integer not null,
+     repeatable boolean not null,
+     destructive boolean not null,
+     status text not null,
+     pending integer not null,
+     execution_id uuid,
+     fence integer not null,
+     attempt integer not null,
+     failures integer not null,
+     delivery integer not null,
+     rings integer not null,
+     ring_at timestamptz,
+     not_before timestamptz,
+     lease_until timestamptz,
+     lease_owner text,
+     state jsonb not null,
+     percent integer not null,
+     message text,
+     failure text,
+     reason text,
+     hint text,
+     note text,
+     log_bytes bigint not null,
+     log_source bigint not null,
+     log_capped boolean not null,
+     cancel_tries integer not null,
+     execution_started_at timestamptz,
+     attempt_started_at timestamptz,
+     started_at timestamptz,
+     last_sign_at timestamptz,
+     finished_at timestamptz,
+     constraint step_pkey primary key (id),
+     constraint step_run_fkey foreign key (run_id) references run (id) on delete cascade
+   )`,
+  `create unique index step_key on step (run_id, key)`,
+  `create index step_run_status on step (run_id, status, position)`,
+  `create index step_ring on step (ring_at) where status in ('queued', 'running')`,
+  `create unique index step_lane on step (lane_key) where status in ('queued', 'running')`,
+  `create index step_destructive on step (run_id) where destructive and status in ('queued', 'running')`,
+  `create index step_history on step (kind, finished_at) where status = 'succeeded'`,
+  `create table step_edge (
+     before_id uuid not null,
+     after_id uuid not null,
+     constraint step_edge_pkey primary key (before_id, after_id),
+     constraint step_edge_before_fkey foreign key (before_id) references step (id) on delete cascade,
+     constraint step_edge_after_fkey foreign key (after_id) references step (id) on delete cascade
+   )`,
+  `create index step_edge_after on step_edge (after_id)`,
+  `create table attempt (
+     step_id uuid not null,
+     number integer not null,
+     execution_id uuid not null,
+     fence integer not null,
+     worker text not null,
+     started_at timestamptz not null,
+     finished_at timestamptz,
+     outcome text,
+     failure text,
+     reason text,
+     exit_code integer,
+     log_start bigint not null,
+     constraint attempt_pkey primary key (step_id, number),
+     constraint attempt_step_fkey foreign key (step_id) references step (id) on delete cascade
+   )`,
+  `create table log_chunk (
+     step_id uuid not null,
+     start bigint not null,
+     attempt integer not null,
+     at timestamptz not null,
+     text text not null,
+     constraint log_chunk_pkey primary key (step_id, start),
+     constraint log_chunk_step_fkey foreign key (step_id) references step (id) on delete cascade
+   )`,
+  `create table output (
+     id uuid not null,
+     run_id uuid not null,
+     step_id uuid not null,
+     name text not null,
+     value jsonb,
+     sealed text,
+     constraint output_pkey primary key (id),
+     constraint output_step_fkey foreign key (step_id) references step (id) on delete cascade
+   )`,
+  `create unique index output_name on output (step_id, name)`,
+  `create index output_run on output (run_id)`,
+  `create table event (
+     id bigint generated by default as identity not null,
+     number bigint,
+     at timestamptz not null,
+     kind text not null,
+     message text not null,
+     run_id uuid,
+     step_id uuid,
+     subject_kind text,
+     subject_id text,
+     data jsonb not null,
+     constraint event_pkey primary key (id)
+   )`,
+  `create unique index event_number on event (number)`,
+  `create index event_unnumbered on event (id) where number is null`,
+  `create index event_run on event (run_id, number)`,
+];

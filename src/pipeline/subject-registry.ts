@@ -1,0 +1,34 @@
+import type { EntityManager } from 'typeorm';
+import { MusterError } from '../error.js';
+import type { Plan } from '../plan/index.js';
+import type { RunEntity } from './run.entity.js';
+
+/** What the pipeline asks the owner of a kind of subject. All of it is optional, all of it runs in a transaction. */
+export interface SubjectOwner {
+  readonly kind: string;
+  /** The present version of the state that plans for this subject are compiled from; null: the subject is gone. */
+  versionOf?(manager: EntityManager, id: string): Promise<string | null>;
+  /** A queued run's turn has come but its plan is stale: compile again. Null: there is nothing to do any more. */
+  recompile?(manager: EntityManager, run: RunEntity): Promise<{ plan: Plan; basedOn: string } | null>;
+  /** A run has ended, paused or gone on; written together with the run's new status. */
+  runChanged?(manager: EntityManager, run: RunEntity): Promise<void>;
+}
+
+export class SubjectRegistry {
+  private readonly byKind = new Map<string, SubjectOwner>();
+
+  constructor(owners: readonly SubjectOwner[] = []) {
+    for (const owner of owners) this.register(owner);
+  }
+
+  register(owner: SubjectOwner): void {
+    if (this.byKind.has(owner.kind)) {
+      throw new MusterError('internal', `cannot start: two owners of runs about a ${owner.kind}`);
+    }
+    this.byKind.set(owner.kind, owner);
+  }
+
+  find(kind: string): SubjectOwner | null {
+    return this.byKind.get(kind) ?? null;
+  }
+}

@@ -1,0 +1,93 @@
+import { Queue, Worker } from 'bullmq';
+import { MusterError } from '../../error.js';
+import { connectRedis } from './embedded-redis.js';
+
+/** What a job says: look at this step. Everything else is in Postgres. */
+interface StepJob {
+  stepId: string;
+}
+
+export interface StepQueueOptions {
+  redisUrl: string;
+  /** Keeps several installations on one Redis apart. */
+  prefix?: string;
+}
+
+const NAME = 'steps';
+const RING_TIMEOUT_MS = 3000;
+
+/** Rings for steps through BullMQ. A Redis that is away makes `ring` throw soon; nothing waits in memory for it. */
+export class StepQueue {
+  private readonly connection;
+  private readonly queue: Queue<StepJob>;
+
+  constructor(options: StepQueueOptions) {
+    this.connection = connectRedis(options.redisUrl, { failFast: true });
+    this.queue = new Queue<StepJob>(NAME, {
+      connection: this.connection,
+      prefix: options.prefix ?? 'muster',
+      // BullMQ ignores a new job whose id it still keeps, so none is kept.
+      defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
+      skipVersionCheck: true,
+      skipMetasUpdate: true,
+      skipWaitingForReady: true,
+    });
+    // Told by `ring` to whoever rings; an unheard 'error' would end the process.
+    this.queue.on('error', () => undefined);
+  }
+
+  async ring(rings: readonly { stepId: string; delivery: number; delayMs: number }[]): Promise<void> {
+    if (this.connection.status !== 'ready') await this.untilConnected();
+    await this.queue.addBulk(
+      rings.map((ring) => ({
+        name: 'look',
+        data: { stepId: ring.stepId },
+        opts: { jobId: `${ring.stepId}-${ring.delivery}`, delay: ring.delayMs },
+      })),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.connection.disconnect();
+    await this.queue.close().catch(() => undefined);
+  }
+
+  private async untilConnected(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        reject(new MusterError('unavailable', `cannot reach Redis: it is ${this.connection.status}`));
+      }, RING_TIMEOUT_MS);
+    });
+    const ready = new Promise<void>((resolve) => this.connection.once('ready', resolve));
+    try {
+      await Promise.race([ready, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Listens for bells, `concurrency` at a time. `deliver` must not throw. */
+export class StepQueueListener {
+  private readonly connection;
+  private readonly worker: Worker<StepJob>;
+
+  constructor(options: StepQueueOptions & { concurrency: number }, deliver: (stepId: string) => Promise<void>) {
+    this.connection = connectRedis(options.redisUrl);
+    this.worker = new Worker<StepJob>(NAME, (job) => deliver(job.data.stepId), {
+      connection: this.connection,
+      prefix: options.prefix ?? 'muster',
+      concurrency: options.concurrency,
+      skipVersionCheck: true,
+      drainDelay: 5,
+    });
+    this.worker.on('error', () => undefined);
+  }
+
+  /** Takes no more; what is in hand is the caller's to end. */
+  async close(): Promise<void> {
+    await this.worker.close(true).catch(() => undefined);
+    this.connection.disconnect();
+  }
+}
