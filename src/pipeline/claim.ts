@@ -43,7 +43,7 @@ export interface ClaimRequest {
  * rises, so whoever had the step before can write no more. A lease that ran out marks a takeover.
  */
 export async function claimStep(sql: Sql, request: ClaimRequest): Promise<Claim | null> {
-  const rows = await sql.query<Claim & { logSource: string | number }>(CLAIM, [
+  const rows = await sql.query<Omit<Claim, 'logSource'> & { logSource: string }>(CLAIM, [
     request.stepId,
     request.now,
     request.leaseUntil,

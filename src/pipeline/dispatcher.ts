@@ -40,11 +40,11 @@ export class Dispatcher {
   }
 
   private async passes(runId: string, entry: { again: boolean }): Promise<void> {
-    let over: { kind: string; id: string } | null = null;
+    let over: { kind: string; id: string } | null;
     do {
       entry.again = false;
       over = await this.pass(runId);
-    } while (entry.again);
+    } while (isWantedAgain(entry));
     if (over !== null) await this.promote(over);
   }
 
@@ -142,3 +142,6 @@ async function countInFlight(sql: Sql, runId: string): Promise<number> {
   );
   return Number(row?.busy ?? 0);
 }
+
+/** It is set by other calls while a pass is at work. */
+const isWantedAgain = (entry: { again: boolean }) => entry.again;

@@ -53,10 +53,7 @@ function secondsLeftOf(step: EstimateStep, whole: number, now: Date): number {
   return Math.max(whole - elapsed, whole / 10);
 }
 
-function longestChain(
-  left: ReadonlyMap<string, number>,
-  edges: readonly { before: string; after: string }[],
-): number {
+function longestChain(left: ReadonlyMap<string, number>, edges: readonly { before: string; after: string }[]): number {
   const successors = new Map<string, string[]>();
   const pending = new Map<string, number>();
   for (const { before, after } of edges) {

@@ -83,12 +83,7 @@ interface EventRow {
 }
 
 /** Events above a number, in order. */
-export async function readEvents(
-  sql: Sql,
-  after: number,
-  filter: EventFilter = {},
-  limit = 500,
-): Promise<EventView[]> {
+export async function readEvents(sql: Sql, after: number, filter: EventFilter = {}, limit = 500): Promise<EventView[]> {
   const rows = await sql.query<EventRow>(
     `select number, at, kind, message, run_id, step_id, subject_kind, subject_id, data from event
      where number > $1 and ($2::uuid is null or run_id = $2)

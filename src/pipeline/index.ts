@@ -1,1 +1,14 @@
+export { databaseOf, type Database } from './database.js';
+export { Engine, systemRandomness } from './engine.js';
+export type { EventFilter, EventView, NewEvent } from './event-log.js';
+export { HandlerRegistry } from './handler-registry.js';
+export { DEFAULT_ENGINE_SETTINGS, type Bell, type EngineSettings, type Outside, type Ring } from './outside.js';
+export { PipelineModule } from './pipeline.module.js';
+export { RunEntity } from './run.entity.js';
+export type { AttemptView, RunFilter, RunSummary, RunView, StepView } from './run-views.js';
+export { RunsService } from './runs.service.js';
+export type { RunStatus, StepStatus } from './status.js';
 export type * from './step-handler.js';
+export type { LogPiece } from './step-log.js';
+export { SubjectRegistry, type SubjectOwner } from './subject-registry.js';
+export type { NewRun } from './submit-run.js';

@@ -169,7 +169,7 @@ async function usualSeconds(sql: Sql, kinds: readonly string[]): Promise<Map<str
      group by kinds.kind`,
     [kinds],
   );
-  return new Map(rows.map((row) => [row.kind, Number(row.seconds)]));
+  return new Map(rows.map((row) => [row.kind, row.seconds]));
 }
 
 export async function listAttempts(sql: Sql, stepId: string): Promise<AttemptView[]> {

@@ -147,12 +147,7 @@ async function closeForRetry(
   return row.delivery;
 }
 
-async function publish(
-  sql: Sql,
-  claim: Claim,
-  outputs: readonly PublishedOutput[],
-  secrets: SecretBox,
-): Promise<void> {
+async function publish(sql: Sql, claim: Claim, outputs: readonly PublishedOutput[], secrets: SecretBox): Promise<void> {
   for (const output of outputs) {
     const value = 'secret' in output ? null : JSON.stringify(output.value);
     const sealed = 'secret' in output ? secrets.seal(output.secret, output.id) : null;

@@ -49,7 +49,8 @@ export function checkTransitions<Status extends string>(name: string, table: Tra
   const reached = new Set<string>();
   const open: string[] = [first];
   for (let status = open.pop(); status !== undefined; status = open.pop()) {
-    if (!known.has(status)) throw new MusterError('internal', `cannot use the ${name} statuses: "${status}" is unknown`);
+    if (!known.has(status))
+      throw new MusterError('internal', `cannot use the ${name} statuses: "${status}" is unknown`);
     if (reached.has(status)) continue;
     reached.add(status);
     open.push(...table[status as Status]);

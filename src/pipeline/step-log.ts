@@ -74,6 +74,8 @@ export async function readLog(sql: Sql, stepId: string, offset: number, limit = 
 function cut(row: { start: string; attempt: number; at: Date; text: string }, offset: number): LogPiece {
   const start = Number(row.start);
   if (start >= offset) return { offset: start, attempt: row.attempt, at: row.at, text: row.text };
-  const text = Buffer.from(row.text).subarray(offset - start).toString();
+  const text = Buffer.from(row.text)
+    .subarray(offset - start)
+    .toString();
   return { offset, attempt: row.attempt, at: row.at, text };
 }

@@ -68,10 +68,7 @@ export function decideVerdict(input: VerdictInput): Verdict {
 
 const timesFor = (ms: number) => ({ notBefore: new Date(ms), ringAt: new Date(ms + GRACE_MS) });
 
-function outputsOf(
-  outcome: Extract<StepOutcome, { kind: 'done' }>,
-  random: { uuid(): string },
-): PublishedOutput[] {
+function outputsOf(outcome: Extract<StepOutcome, { kind: 'done' }>, random: { uuid(): string }): PublishedOutput[] {
   const secret = Object.entries(outcome.secretOutputs ?? {});
   const secretNames = new Set(secret.map(([name]) => name));
   const open = Object.entries(outcome.outputs ?? {}).filter(([name]) => !secretNames.has(name));

@@ -106,7 +106,9 @@ function checkReferences(spec: StepSpec, byKey: ReadonlyMap<string, StepSpec>): 
       return [{ at: spec.key, message: 'an output reference needs a step and a name' }];
     }
     if (before.has(reference.step)) return [];
-    return [{ at: spec.key, message: `it uses "${reference.name}" of "${reference.step}", but does not come after it` }];
+    return [
+      { at: spec.key, message: `it uses "${reference.name}" of "${reference.step}", but does not come after it` },
+    ];
   });
 }
 

@@ -72,7 +72,16 @@ export const settingsSchema = z.strictObject({
       concurrency: z.coerce.number().int().min(1).default(50).describe('Deliveries at once in one worker process'),
       stepsPerRun: z.coerce.number().int().min(1).default(50),
       destructiveAtOnce: z.coerce.number().int().min(1).default(20),
-      leaseSeconds: z.coerce.number().int().min(2).default(30),
+      leaseSeconds: z.coerce
+        .number()
+        .int()
+        .min(2)
+        .default(10)
+        .describe('A step whose worker is silent for this long is taken over'),
+      sweepMs: z.coerce.number().int().min(50).default(1000),
+      logKibPerStep: z.coerce.number().int().min(64).default(16_384).describe('The rest of a longer log is not kept'),
+      retentionDays: z.coerce.number().int().min(1).default(90).describe('Logs and events of older runs are forgotten'),
+      queuePrefix: z.string().default('muster').describe('Keeps several installations on one Redis apart'),
     })
     .prefault({}),
   secrets: z

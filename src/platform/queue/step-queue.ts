@@ -28,7 +28,6 @@ export class StepQueue {
       prefix: options.prefix ?? 'muster',
       // BullMQ ignores a new job whose id it still keeps, so none is kept.
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
-      skipVersionCheck: true,
       skipMetasUpdate: true,
       skipWaitingForReady: true,
     });
@@ -79,7 +78,6 @@ export class StepQueueListener {
       connection: this.connection,
       prefix: options.prefix ?? 'muster',
       concurrency: options.concurrency,
-      skipVersionCheck: true,
       drainDelay: 5,
     });
     this.worker.on('error', () => undefined);
