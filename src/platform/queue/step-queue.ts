@@ -28,6 +28,8 @@ export class StepQueue {
       prefix: options.prefix ?? 'muster',
       // BullMQ ignores a new job whose id it still keeps, so none is kept.
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 1 },
+      // All of these would ask Redis at once, and fail while it is away.
+      skipVersionCheck: true,
       skipMetasUpdate: true,
       skipWaitingForReady: true,
     });
