@@ -2,9 +2,15 @@ import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { join } from 'node:path';
 import { MusterError } from '../error.js';
 import type { Settings } from '../platform/config/index.js';
-import { PlatformModule, SETTINGS } from '../platform/index.js';
+import type { Clock } from '../platform/clock.js';
+import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
+import { DataSource } from 'typeorm';
 import { BootFiles } from './boot-files/boot-files.js';
+import * as build from './build/index.js';
+import { IMAGE_BUILDERS, type ImageBuilders } from './image-builders.js';
+import { ImageCatalog } from './image-catalog.js';
+import { ImagesService } from './images.service.js';
 import { ContentStore } from './store/content-store.js';
 
 @Module({
@@ -20,8 +26,28 @@ import { ContentStore } from './store/content-store.js';
       inject: [SETTINGS, LOGGER],
       useFactory: (settings: Settings, log: Logger) => new BootFiles(settings, log),
     },
+    { provide: IMAGE_BUILDERS, useValue: { ...build } },
+    {
+      provide: ImageCatalog,
+      inject: [DataSource],
+      useFactory: (dataSource: DataSource) => new ImageCatalog(dataSource),
+    },
+    {
+      provide: ImagesService,
+      inject: [ImageCatalog, ContentStore, IMAGE_BUILDERS, SETTINGS, CLOCK],
+      useFactory: (
+        catalog: ImageCatalog,
+        store: ContentStore,
+        builders: ImageBuilders,
+        settings: Settings,
+        clock: Clock,
+      ) => {
+        const cacheDir = settings.images.cacheDir ?? join(settings.dataDir, 'cache');
+        return new ImagesService(catalog, store, builders, { cacheDir, clock });
+      },
+    },
   ],
-  exports: [ContentStore, BootFiles],
+  exports: [ImagesService, ContentStore, BootFiles],
 })
 export class ImagesModule implements OnModuleInit {
   constructor(

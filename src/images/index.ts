@@ -6,3 +6,11 @@ export { serveFile, type ServableFile } from './serve/serve-file.js';
 export { BootFiles, type BootFile } from './boot-files/boot-files.js';
 export { gatherBootFiles } from './boot-files/gather.js';
 export { ImagesModule } from './images.module.js';
+export { ImageCatalog } from './image-catalog.js';
+export {
+  ImagesService,
+  type BuildRequest,
+  type DeployableFile,
+  type ImageProgress,
+  type ImportRequest,
+} from './images.service.js';

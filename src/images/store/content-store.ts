@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, type Stats } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -45,13 +45,8 @@ export class ContentStore {
 
   async find(sha256: string): Promise<Content | null> {
     const path = this.pathOf(sha256);
-    try {
-      const { size } = await stat(path);
-      return { sha256, sizeBytes: size, path };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-      throw error;
-    }
+    const found = await findFile(path);
+    return found === null ? null : { sha256, sizeBytes: found.size, path };
   }
 
   async get(sha256: string): Promise<Content> {
@@ -60,6 +55,13 @@ export class ContentStore {
     throw new MusterError('not-found', `cannot read content ${sha256}: it is not in the image store`, {
       hint: 'muster images verify tells what is missing; build, import or sync the image again',
     });
+  }
+
+  /** Like `find`, and keeps what it finds from being collected while its image is being recorded. */
+  async freshen(sha256: string, now: Date): Promise<Content | null> {
+    const content = await this.find(sha256);
+    if (content !== null) await utimes(content.path, now, now);
+    return content;
   }
 
   /** Copies a stream in. Throws, and keeps nothing, when it is not what was expected. */
@@ -113,9 +115,9 @@ export class ContentStore {
     const unused = (await this.list()).filter((sha256) => !kept.has(sha256)).map((sha256) => this.pathOf(sha256));
     const incoming = (await readFolder(join(this.dir, 'incoming'))).map((name) => join(this.dir, 'incoming', name));
     for (const path of [...unused, ...incoming]) {
-      const found = await stat(path);
-      if (now.getTime() - found.mtimeMs < GRACE_MS) continue;
-      await rm(path, { recursive: true });
+      const found = await findFile(path);
+      if (found === null || now.getTime() - found.mtimeMs < GRACE_MS) continue;
+      await rm(path, { recursive: true, force: true });
       removed.push(path);
       freedBytes += found.size;
     }
@@ -158,6 +160,15 @@ export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: READ_BYTES })) hash.update(chunk as Buffer);
   return hash.digest('hex');
+}
+
+async function findFile(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 async function readFolder(path: string): Promise<string[]> {

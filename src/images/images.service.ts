@@ -1,0 +1,244 @@
+import { MusterError } from '../error.js';
+import type { Clock } from '../platform/clock.js';
+import type { BuiltFile, KernelFlavour, MemoryEnvironment, OsImage } from './build/index.js';
+import type { ImageCatalog, NewImage, NewImageFile } from './image-catalog.js';
+import type { Compression, ImageFileRole } from './image-file.entity.js';
+import type { Image } from './image.entity.js';
+import type { ImageBuilders } from './image-builders.js';
+import { importContent } from './import/import-content.js';
+import { ALL_FORMS, ROLE_OF_FORM, type ImageForm, type ImageWish } from './select-image.js';
+import type { Content, ContentStore } from './store/content-store.js';
+
+/** Called with each step onwards; 100 is told by the promise alone. */
+export type ImageProgress = (percent: number, message: string) => void;
+
+export interface ProgressOptions {
+  onProgress?: ImageProgress;
+  signal?: AbortSignal;
+}
+
+export interface BuildRequest {
+  /** `memory`: the environment that the agent runs in. */
+  target: 'memory' | { os: 'debian' | 'ubuntu'; release: string };
+  kernel?: KernelFlavour;
+  include?: readonly string[];
+  mirror?: string;
+}
+
+export interface ImportRequest {
+  path: string;
+  os: string;
+  release: string;
+  architecture: string;
+  variant?: string;
+  /** Default: the time, as `20261121.072444`. */
+  version?: string;
+  /** Of the file, when the operator knows it. */
+  sha256?: string;
+}
+
+/** What an agent is to write, all but the URL, which is the boot server's to know. */
+export interface DeployableFile {
+  form: ImageForm;
+  compression: Compression;
+  sha256: string;
+  sizeBytes: number;
+  unpackedBytes: number | null;
+  os: string;
+  release: string;
+}
+
+/** Operating systems and memory environments: how they come into the store, are chosen, served and forgotten. */
+export class ImagesService {
+  constructor(
+    private readonly catalog: ImageCatalog,
+    private readonly store: ContentStore,
+    private readonly builders: ImageBuilders,
+    private readonly options: { cacheDir: string; clock: Clock },
+  ) {}
+
+  /** Newest first. */
+  list(): Promise<Image[]> {
+    return this.catalog.list();
+  }
+
+  find(id: string): Promise<Image | null> {
+    return this.catalog.find(id);
+  }
+
+  async get(id: string): Promise<Image> {
+    const image = await this.catalog.find(id);
+    if (image === null) throw new MusterError('not-found', `cannot find image ${id}`);
+    return image;
+  }
+
+  /** The newest image that fits, or null. */
+  select(wish: ImageWish): Promise<Image | null> {
+    return this.catalog.select(wish);
+  }
+
+  async getSelected(wish: ImageWish): Promise<Image> {
+    const image = await this.catalog.select(wish);
+    if (image !== null) return image;
+    const target = wish.kind === 'memory' ? 'memory' : `${wish.os ?? 'debian'}@${wish.release ?? 'RELEASE'}`;
+    throw new MusterError('not-found', `cannot find an image for ${describe(wish)}`, {
+      hint: `muster images build ${target}`,
+    });
+  }
+
+  /** The file of an image to write to a disk or boot into memory, in the first of these forms that it has. */
+  getDeployable(image: Image, forms: readonly ImageForm[] = ALL_FORMS): DeployableFile {
+    for (const form of forms) {
+      const file = image.files.find(({ role }) => role === ROLE_OF_FORM[form]);
+      if (file === undefined) continue;
+      const { compression, sha256, sizeBytes, unpackedBytes } = file;
+      return { form, compression, sha256, sizeBytes, unpackedBytes, os: image.os, release: image.release };
+    }
+    throw new MusterError('conflict', `cannot deploy image ${image.id}: it has no ${forms.join(' or ')}`);
+  }
+
+  /** The newest memory environment's kernel and initrd, on disk. */
+  async getMemoryEnvironment(architecture: string): Promise<{ image: Image; kernel: Content; initrd: Content }> {
+    const image = await this.getSelected({ kind: 'memory', architecture });
+    const [kernel, initrd] = await Promise.all([this.contentOf(image, 'kernel'), this.contentOf(image, 'initrd')]);
+    return { image, kernel, initrd };
+  }
+
+  /** Bytes by their hash: a look at the file system, no database. Null for what is not stored or is no hash. */
+  findContent(sha256: string): Promise<Content | null> {
+    return /^[0-9a-f]{64}$/.test(sha256) ? this.store.find(sha256) : Promise.resolve(null);
+  }
+
+  /** Builds from the distribution's packages and stores the result. An unchanged build gives the image that is there. */
+  async build(request: BuildRequest, options: ProgressOptions = {}): Promise<Image> {
+    const { kernel, include, mirror, target } = request;
+    const buildOptions = { cacheDir: this.options.cacheDir, kernel, include, mirror, ...options };
+    if (target === 'memory') return this.storeMemory(await this.builders.buildMemoryEnvironment(buildOptions), kernel);
+    return this.storeOs(await this.builders.buildOsImage({ ...buildOptions, ...target }), kernel);
+  }
+
+  /** Stores a tar, squashfs, raw disk or qcow2, plain or packed with gzip, zstd or xz. */
+  async importFile(request: ImportRequest, options: ProgressOptions = {}): Promise<Image> {
+    const { path, sha256, os, release, architecture } = request;
+    const imported = await importContent(this.store, path, { sha256, ...options });
+    const now = this.options.clock.now();
+    const { content, compression, unpackedBytes } = imported;
+    return this.catalog.record({
+      kind: 'os',
+      os,
+      release,
+      architecture,
+      variant: request.variant ?? 'default',
+      version: request.version ?? versionAt(now),
+      source: `import ${path}`,
+      labels: {},
+      createdAt: now,
+      files: [fileOf(ROLE_OF_FORM[imported.form], content, compression, unpackedBytes)],
+    });
+  }
+
+  /** Throws `conflict` while a machine or a deployment uses it. Frees what no other image shares. */
+  async delete(id: string): Promise<void> {
+    await this.catalog.delete(id);
+    await this.collect();
+  }
+
+  /** Frees what no image refers to. */
+  async collect(): Promise<{ removed: string[]; freedBytes: number }> {
+    return this.store.collect(await this.catalog.contentInUse(), this.options.clock.now());
+  }
+
+  /** Reads every stored byte again. What is damaged or missing is told by hash and by the images that need it. */
+  async verify(
+    options: ProgressOptions = {},
+  ): Promise<{ sha256: string; problem: 'damaged' | 'missing'; images: string[] }[]> {
+    const images = await this.catalog.list();
+    const wanted = [...(await this.catalog.contentInUse())].sort();
+    const problems: { sha256: string; problem: 'damaged' | 'missing'; images: string[] }[] = [];
+    for (const [index, sha256] of wanted.entries()) {
+      options.signal?.throwIfAborted();
+      options.onProgress?.(Math.floor((index * 100) / wanted.length), sha256);
+      const problem = await this.problemOf(sha256);
+      if (problem === null) continue;
+      const users = images.filter((image) => image.files.some((file) => file.sha256 === sha256));
+      problems.push({ sha256, problem, images: users.map((image) => image.id) });
+    }
+    return problems;
+  }
+
+  private async problemOf(sha256: string): Promise<'damaged' | 'missing' | null> {
+    if ((await this.store.find(sha256)) === null) return 'missing';
+    return (await this.store.isIntact(sha256)) ? null : 'damaged';
+  }
+
+  private contentOf(image: Image, role: ImageFileRole): Promise<Content> {
+    const file = image.files.find((candidate) => candidate.role === role);
+    if (file === undefined) throw new MusterError('conflict', `cannot use image ${image.id}: it has no ${role}`);
+    return this.store.get(file.sha256);
+  }
+
+  private async storeMemory(built: MemoryEnvironment, kernel: KernelFlavour | undefined): Promise<Image> {
+    const files = [await this.storeBuilt('kernel', built.kernel), await this.storeBuilt('initrd', built.initrd)];
+    const { architecture, version, kernelVersion } = built;
+    return this.recordBuild({ kind: 'memory', os: 'muster', release: 'memory', architecture, version }, files, {
+      kernel: kernel ?? 'generic',
+      kernelVersion,
+    });
+  }
+
+  private async storeOs(built: OsImage, kernel: KernelFlavour | undefined): Promise<Image> {
+    const { os, release, architecture, version, kernelVersion } = built;
+    const tar = await this.storeBuilt('root-tar', built.tar, 'zstd', built.unpackedBytes);
+    const squashfs = await this.storeBuilt('root-squashfs', built.squashfs, 'none', built.unpackedBytes);
+    return this.recordBuild({ kind: 'os', os, release, architecture, version }, [tar, squashfs], {
+      kernel: kernel ?? 'generic',
+      kernelVersion,
+    });
+  }
+
+  private async storeBuilt(
+    role: ImageFileRole,
+    file: BuiltFile,
+    compression: Compression = 'none',
+    unpackedBytes: number | null = null,
+  ): Promise<NewImageFile> {
+    const { sha256, sizeBytes } = file;
+    const known = await this.store.freshen(sha256, this.options.clock.now());
+    const content = known ?? (await this.store.addFile(file.path, { sha256, sizeBytes }));
+    return fileOf(role, content, compression, unpackedBytes);
+  }
+
+  private recordBuild(
+    identity: Pick<NewImage, 'kind' | 'os' | 'release' | 'architecture' | 'version'>,
+    files: NewImageFile[],
+    labels: Record<string, string>,
+  ): Promise<Image> {
+    const createdAt = this.options.clock.now();
+    const image = { ...identity, variant: 'default', source: 'build', labels, createdAt, files };
+    return this.catalog.record(image, { replace: true });
+  }
+}
+
+function fileOf(
+  role: ImageFileRole,
+  { sha256, sizeBytes }: Content,
+  compression: Compression,
+  unpackedBytes: number | null,
+): NewImageFile {
+  return { role, sha256, sizeBytes, compression, unpackedBytes };
+}
+
+/** `20261121.072444`, in UTC. */
+function versionAt(now: Date): string {
+  return now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '.');
+}
+
+function describe(wish: ImageWish): string {
+  const parts = [
+    wish.kind === 'memory' ? 'memory environment' : wish.os,
+    wish.release,
+    wish.architecture,
+    wish.variant,
+  ];
+  return [...parts, wish.version, wish.forms?.join(' or ')].filter((part) => part !== undefined).join(' ');
+}
