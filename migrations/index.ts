@@ -3,6 +3,7 @@ import { Pipeline1790000001000 } from './1790000001000-pipeline.js';
 import { Machines1790000002000 } from './1790000002000-machines.js';
 import { Booting1790000002001 } from './1790000002001-booting.js';
 import { Agent1790000002002 } from './1790000002002-agent.js';
+import { Networks1790000003000 } from './1790000003000-networks.js';
 import { Images1790000004000 } from './1790000004000-images.js';
 import { Access1790000005000 } from './1790000005000-access.js';
 import { Deployments1790000006000 } from './1790000006000-deployments.js';
@@ -13,6 +14,7 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Machines1790000002000,
   Booting1790000002001,
   Agent1790000002002,
+  Networks1790000003000,
   Images1790000004000,
   Access1790000005000,
   Deployments1790000006000,

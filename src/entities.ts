@@ -4,6 +4,7 @@ import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
 import { Image } from './images/image.entity.js';
 import { MACHINE_ENTITIES } from './machines/entities.js';
+import { NETWORK_ENTITIES } from './networks/entities.js';
 import { PIPELINE_ENTITIES } from './pipeline/entities.js';
 
 /** Every entity of every room, for the data source. */
@@ -12,6 +13,7 @@ export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   AccessToken,
   AuditEntry,
   ...MACHINE_ENTITIES,
+  ...NETWORK_ENTITIES,
   Image,
   ImageFile,
   Deployment,
