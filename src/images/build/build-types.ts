@@ -31,8 +31,6 @@ export interface BuiltFile {
 export interface MemoryEnvironment {
   kernel: BuiltFile;
   initrd: BuiltFile;
-  /** A GRUB for UEFI that iPXE can chain to, in order to go on with the installed disk. */
-  localBootLoader: BuiltFile;
   /** Kernel release, then a hash of everything else that is in it: `6.1.0-40-amd64+1a2b3c4d`. */
   version: string;
   kernelVersion: string;

@@ -1,3 +1,4 @@
+export { buildMemoryEnvironment } from './memory-environment.js';
 export type {
   BuildProgress,
   BuiltFile,

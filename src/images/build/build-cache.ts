@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runProcess } from '../../platform/process/index.js';
+import { messageOf, MusterError } from '../../error.js';
+import type { PackageSource } from './distribution.js';
+
+const RESULT = 'result.json';
+
+/** Everything a build depends on; equal inputs, equal result. */
+export interface BuildInputs {
+  /** Folders and files of muster's own that go into the result or steer it. */
+  assets: readonly string[];
+  /** Options and lists. */
+  parameters: unknown;
+  source: PackageSource;
+}
+
+/**
+ * Finds or makes a build. `make` gets an empty folder for the files it leaves; what it returns must be plain JSON
+ * with paths relative to that folder. A build that breaks off leaves nothing.
+ */
+export async function cached<Result>(
+  cacheDir: string,
+  name: string,
+  inputs: BuildInputs,
+  make: (folder: string) => Promise<Result>,
+): Promise<{ folder: string; result: Result }> {
+  await mkdir(cacheDir, { recursive: true });
+  const folder = join(cacheDir, `${name}-${await cacheKey(cacheDir, inputs)}`);
+  if (!existsSync(join(folder, RESULT))) {
+    const work = await mkdtemp(join(cacheDir, `.${name}-`));
+    try {
+      const result = await make(work);
+      await writeFile(join(work, RESULT), JSON.stringify(result));
+      await rm(folder, { recursive: true, force: true });
+      await rename(work, folder);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  }
+  return { folder, result: JSON.parse(await readFile(join(folder, RESULT), 'utf8')) as Result };
+}
+
+async function cacheKey(cacheDir: string, inputs: BuildInputs): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify([inputs.parameters, inputs.source]));
+  for (const file of inputs.assets.flatMap(filesBelow)) hash.update(`\0${file}\0`).update(readFileSync(file));
+  for (const archive of inputs.source.archives) {
+    hash.update(await releaseFile(cacheDir, `${archive.uri}/dists/${archive.suite}/InRelease`));
+  }
+  return hash.digest('hex').slice(0, 16);
+}
+
+/** By apt's own downloader: it knows this computer's proxy settings. The signature is checked when packages are taken. */
+async function releaseFile(cacheDir: string, url: string): Promise<Buffer> {
+  const folder = await mkdtemp(join(cacheDir, '.release-'));
+  const file = join(folder, 'InRelease');
+  try {
+    await runProcess(['/usr/lib/apt/apt-helper', 'download-file', url, file], { timeoutMs: 60_000 });
+    return await readFile(file);
+  } catch (error) {
+    throw new MusterError('unavailable', `cannot fetch ${url}: ${messageOf(error)}`, {
+      hint: 'Check that this computer reaches the package archive, or name a mirror that it reaches.',
+      cause: error,
+    });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function filesBelow(path: string): string[] {
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
+}
