@@ -84,6 +84,15 @@ export const settingsSchema = z.strictObject({
       queuePrefix: z.string().default('muster').describe('Keeps several installations on one Redis apart'),
     })
     .prefault({}),
+  power: z
+    .strictObject({
+      allowLocalAddresses: z
+        .stringbool()
+        .or(z.boolean())
+        .default(false)
+        .describe('Whether webhooks and Redfish services may be on loopback or link-local addresses'),
+    })
+    .prefault({}),
   secrets: z
     .strictObject({
       keyFile: z.string().optional().describe('Key-encryption key, 32 bytes in hex; default: made in the data folder'),
