@@ -134,7 +134,7 @@ class Compilation {
 
   /** For every unit those it depends on, as far as that is acyclic: a unit depends only on units that finish earlier. */
   private dependencyOrder(): { unit: string; on: Set<string> }[] {
-    const apply = sorted(this.apply());
+    const apply = sorted(new Compilation({ ...this.input, known: NOTHING_KNOWN }, ['apply']).apply());
     const finished = new Map(apply.map((step, position) => [unitOfKey(step.key), position]));
     return this.graph.units.map(({ name }) => {
       const after = apply.filter((step) => unitOfKey(step.key) === name).flatMap((step) => step.after.map(unitOfKey));

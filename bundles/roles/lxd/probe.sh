@@ -1,0 +1,40 @@
+#!/bin/bash
+# Starts the probe container, waits for its address, and puts the payload there that the others fetch.
+set -euo pipefail
+export PATH=$PATH:/usr/sbin:/sbin:/snap/bin
+
+if [ "$OPT_PROBE" != true ]; then
+  printf 'container_address=\npayload_sha256=\n' >>"$MUSTER_OUTPUT"
+  echo 'no probe container is wanted'
+  exit 0
+fi
+
+if ! lxc image info muster-probe >/dev/null 2>&1; then
+  bash make-probe-image.sh "$PWD/probe.tar.gz"
+  lxc image import probe.tar.gz --alias muster-probe
+  rm -f probe.tar.gz
+fi
+state=$(lxc list '^probe$' --format csv -c s)
+case $state in
+  RUNNING) ;;
+  '') lxc launch muster-probe probe </dev/null ;;
+  *) lxc start probe ;;
+esac
+
+payload=$(mktemp)
+trap 'rm -f "$payload"' EXIT
+head -c 4194304 /dev/urandom >"$payload"
+lxc file push --mode 0644 "$payload" probe/srv/payload
+
+address=''
+for ((second = 0; second < 120; second++)); do
+  address=$(lxc list '^probe$' --format csv -c 4 | grep -oE '[0-9]+(\.[0-9]+){3}' | head -n 1 || true)
+  [ -z "$address" ] || break
+  sleep 1
+done
+[ -n "$address" ] || { echo "the container got no address in 120 seconds: is something giving addresses on its bridge?" >&2; exit 1; }
+{
+  echo "container_address=$address"
+  echo "payload_sha256=$(sha256sum "$payload" | cut -d' ' -f1)"
+} >>"$MUSTER_OUTPUT"
+echo "container probe has $address"

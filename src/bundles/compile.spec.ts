@@ -1,0 +1,181 @@
+import { describe, expect, it } from 'vitest';
+import { compileBundle, type CompileInput } from './compile.js';
+import { formatDiagnostics } from './diagnostics.js';
+import { loadBundle } from './load-bundle.js';
+import { exampleRoles } from './testing/example-roles.js';
+
+function input(text: string): CompileInput {
+  const roles = exampleRoles();
+  const { bundle, diagnostics } = loadBundle([{ name: 'bundle.yaml', text }], roles);
+  if (!bundle) throw new Error(formatDiagnostics(diagnostics));
+  return { bundle, roles };
+}
+
+const afterOf = (text: string, key: string) =>
+  compileBundle(input(text)).plan.steps.find((step) => step.key === key)?.after;
+
+const cluster = `machines:
+  "0": {constraints: cores=2 mem=4G}
+  "1": {}
+  "2": {}
+applications:
+  easyrsa: {role: easyrsa, num_units: 1, to: [lxd:0]}
+  etcd: {role: etcd, num_units: 3, to: ["0", "1", "2"], options: {port: 4001}}
+  log: {role: logger}
+relations:
+  - [etcd:certificates, easyrsa:client]
+  - [log, etcd:juju-info]
+`;
+
+describe('placement', () => {
+  it('puts units on machines, in containers and beside one another', () => {
+    const { nodes, units } = compileBundle(input(cluster));
+    expect(nodes.map(({ key, name, placement }) => ({ key, name, placement }))).toEqual([
+      { key: '0', name: 'node-0', placement: { kind: 'machine' } },
+      { key: '1', name: 'node-1', placement: { kind: 'machine' } },
+      { key: '2', name: 'node-2', placement: { kind: 'machine' } },
+      {
+        key: '0/lxd/easyrsa-0',
+        name: 'node-0-lxd-easyrsa-0',
+        placement: { kind: 'container', container: 'lxd', on: '0' },
+      },
+    ]);
+    expect(nodes[0]?.constraints).toEqual({ cores: 2, memMiB: 4096 });
+    expect(units.map((unit) => `${unit.name} ${unit.node} ${unit.principal ?? '-'}`)).toEqual([
+      'easyrsa/0 0/lxd/easyrsa-0 -',
+      'etcd/0 0 -',
+      'etcd/1 1 -',
+      'etcd/2 2 -',
+      'log/0 0 etcd/0',
+      'log/1 1 etcd/1',
+      'log/2 2 etcd/2',
+    ]);
+  });
+
+  it('follows other units, and makes new machines where nothing is said', () => {
+    const { units } = compileBundle(
+      input(`applications:
+  a: {role: etcd, num_units: 2}
+  b: {role: etcd, num_units: 3, to: [a]}
+  c: {role: etcd, num_units: 2, to: ["lxd:b/1", new]}
+  d: {role: etcd, to: [c/0]}
+`),
+    );
+    expect(units.map((unit) => `${unit.name} ${unit.node}`)).toEqual([
+      'a/0 a-0',
+      'a/1 a-1',
+      'b/0 a-0',
+      'b/1 a-1',
+      'b/2 a-1',
+      'c/0 a-1/lxd/c-0',
+      'c/1 c-1',
+      'd/0 a-1/lxd/c-0',
+    ]);
+  });
+});
+
+describe('edges', () => {
+  it('let a step wait for its own steps and for what related units publish, and for nothing else', () => {
+    expect(afterOf(cluster, 'etcd/1:install')).toEqual(['node/1:ready']);
+    expect(afterOf(cluster, 'etcd/1:configure')).toEqual([
+      'node/1:ready',
+      'etcd/1:identify',
+      'node/0/lxd/easyrsa-0:ready',
+      'easyrsa/0:issue',
+      'node/0:ready',
+      'etcd/0:identify',
+      'node/2:ready',
+      'etcd/2:identify',
+    ]);
+  });
+
+  it('run a leader step on unit 0 alone, and every unit waits for it', () => {
+    const keys = compileBundle(input(cluster)).plan.steps.map((step) => step.key);
+    expect(keys.filter((key) => key.endsWith(':bootstrap'))).toEqual(['etcd/0:bootstrap']);
+    expect(afterOf(cluster, 'etcd/2:ready')).toContain('etcd/0:bootstrap');
+  });
+
+  it('run a serial step one unit at a time', () => {
+    expect(afterOf(cluster, 'etcd/0:rolling')).not.toContain('etcd/1:rolling');
+    expect(afterOf(cluster, 'etcd/2:rolling')).toContain('etcd/1:rolling');
+  });
+
+  it('put verify steps behind the last steps of everything', () => {
+    expect(afterOf(cluster, 'etcd/0:health')).toEqual([
+      'node/0:ready',
+      'etcd/1:configure',
+      'etcd/2:configure',
+      'etcd/2:rolling',
+      'log/0:install',
+      'log/1:install',
+      'log/2:install',
+    ]);
+  });
+
+  it('never lead in a circle, and never to a step that is not there', () => {
+    const { plan } = compileBundle(input(cluster));
+    const keys = new Set(plan.steps.map((step) => step.key));
+    const missing = plan.steps
+      .flatMap((step) => step.after)
+      .filter((key) => !keys.has(key) && !/^node\/.*:ready$/.test(key));
+    expect(missing).toEqual([]);
+    expect(keys.size).toBe(plan.steps.length);
+  });
+});
+
+describe('the input of a step', () => {
+  it('gives options, addresses and published values as data, never as shell text', () => {
+    const step = compileBundle(input(cluster)).plan.steps.find(({ key }) => key === 'etcd/1:configure');
+    expect(step?.input.script).toBe('#!/bin/sh\ntrue\n');
+    expect(step?.input.environment).toMatchObject({
+      UNIT: 'etcd/1',
+      LEADER: 'false',
+      OPT_PORT: '4001',
+      OPT_CHANNEL: '1.30',
+      OPT_NOTE: '',
+      REL_CERTIFICATES_0_CA: { $output: { step: 'easyrsa/0:issue', name: 'ca' } },
+      REL_CLUSTER_UNITS: '2',
+      REL_CLUSTER_1_ADDRESS: { $output: { step: 'node/2:ready', name: 'address' } },
+    });
+    expect(step?.input.input).toMatchObject({
+      unit: 'etcd/1',
+      node: { key: '1', address: { $output: { step: 'node/1:ready', name: 'address' } } },
+      relations: { certificates: { units: [{ unit: 'easyrsa/0', node: '0/lxd/easyrsa-0' }] } },
+    });
+  });
+
+  it('waits for a port by a fixed script, with the port in the environment', () => {
+    const step = compileBundle(input(cluster)).plan.steps.find(({ key }) => key === 'etcd/0:ready');
+    expect(step?.input.environment).toMatchObject({ WAIT_TCP_PORT: '4001' });
+    expect(step).toMatchObject({ timeoutSeconds: 300, lane: 'node/0', repeatable: true });
+  });
+});
+
+describe('bases', () => {
+  const simple = 'default-base: ubuntu@22.04/stable\napplications:\n  etcd: {role: etcd}\n';
+
+  it('are refused where a role does not support them, with those that it does', () => {
+    const { diagnostics } = compileBundle(input(simple));
+    expect(formatDiagnostics(diagnostics)).toBe(
+      [
+        'bundle.yaml:3:3  role "etcd" does not support ubuntu@22.04',
+        '  3 |   etcd: {role: etcd}',
+        '    |   ^^^^ it supports ubuntu@24.04, debian@12',
+      ].join('\n'),
+    );
+  });
+
+  it('are tried in the order of muster.bases, among those that the cloud can give', () => {
+    const text = `${simple}muster: {bases: [ubuntu@22.04, ubuntu@24.04, debian@12]}\n`;
+    const base = (options: CompileInput['options']) => compileBundle({ ...input(text), options }).nodes[0]?.base;
+    expect(base({})).toEqual({ os: 'ubuntu', release: '24.04' });
+    expect(base({ availableBases: [{ os: 'debian', release: '12' }] })).toEqual({ os: 'debian', release: '12' });
+    expect(base({ base: { os: 'debian', release: '12' } })).toEqual({ os: 'debian', release: '12' });
+  });
+});
+
+it('gives an equal plan for equal input, byte for byte', () => {
+  const once = JSON.stringify(compileBundle(input(cluster)));
+  const again = JSON.stringify(compileBundle(input(cluster)));
+  expect(again).toBe(once);
+});

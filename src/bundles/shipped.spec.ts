@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { shippedBundle, shippedBundleNames, shippedRoles } from '../../test/support/shipped-bundles.js';
+import { compileBundle, compileRemove, compileVerify } from './compile.js';
+import { formatDiagnostics } from './diagnostics.js';
+import { loadBundle } from './load-bundle.js';
+
+const debian = { os: 'debian', release: '12' };
+
+function loaded(name: string) {
+  const { bundle, diagnostics } = loadBundle([shippedBundle(name)], shippedRoles());
+  if (!bundle) throw new Error(formatDiagnostics(diagnostics));
+  return { bundle, roles: shippedRoles() };
+}
+
+const edges = (plan: { steps: { key: string; after: string[] }[] }) =>
+  plan.steps.map((step) => `${step.key} <- ${step.after.join(' ')}`.trim());
+
+describe.each(shippedBundleNames())('the shipped bundle %s', (name) => {
+  it('loads and compiles without a word', () => {
+    const { diagnostics, plan } = compileBundle(loaded(name));
+    expect(diagnostics).toEqual([]);
+    expect(plan.steps.length).toBeGreaterThan(0);
+  });
+
+  it('compiles for Debian 12, which is what the lab gives', () => {
+    const { nodes } = compileBundle({ ...loaded(name), options: { availableBases: [debian] } });
+    expect(nodes.map((node) => node.base)).toEqual(nodes.map(() => debian));
+  });
+});
+
+describe('bundles/lxd-fan', () => {
+  it('lays LXD and a fan on two machines, and verifies from container to container', () => {
+    const { nodes, units, plan } = compileBundle(loaded('lxd-fan'));
+    expect(nodes.map((node) => node.key)).toEqual(['lxd-0', 'lxd-1']);
+    expect(units.map((unit) => `${unit.name} on ${unit.node}`)).toEqual([
+      'lxd/0 on lxd-0',
+      'lxd/1 on lxd-1',
+      'fan/0 on lxd-0',
+      'fan/1 on lxd-1',
+    ]);
+    expect(edges(plan)).toEqual([
+      'lxd/0:install <- node/lxd-0:ready',
+      'lxd/0:configure <- node/lxd-0:ready lxd/0:install fan/0:configure',
+      'lxd/0:probe <- node/lxd-0:ready lxd/0:configure fan/0:configure',
+      'lxd/1:install <- node/lxd-1:ready',
+      'lxd/1:configure <- node/lxd-1:ready lxd/1:install fan/1:configure',
+      'lxd/1:probe <- node/lxd-1:ready lxd/1:configure fan/1:configure',
+      'fan/0:install <- node/lxd-0:ready',
+      'fan/0:configure <- node/lxd-0:ready fan/0:install node/lxd-1:ready',
+      'fan/1:install <- node/lxd-1:ready',
+      'fan/1:configure <- node/lxd-1:ready fan/1:install node/lxd-0:ready',
+      'lxd/0:across <- node/lxd-0:ready node/lxd-1:ready lxd/1:probe lxd/0:probe',
+      'lxd/1:across <- node/lxd-1:ready node/lxd-0:ready lxd/0:probe lxd/1:probe',
+      'fan/0:reach <- node/lxd-0:ready node/lxd-1:ready lxd/0:probe lxd/1:probe',
+      'fan/1:reach <- node/lxd-1:ready node/lxd-0:ready lxd/0:probe lxd/1:probe',
+    ]);
+  });
+
+  it('tells LXD the bridge that the fan on its own node made', () => {
+    const { plan } = compileBundle(loaded('lxd-fan'));
+    const configure = plan.steps.find((step) => step.key === 'lxd/1:configure');
+    expect(configure?.input.environment).toMatchObject({
+      OPT_STORAGE: 'dir',
+      ADDRESS: { $output: { step: 'node/lxd-1:ready', name: 'address' } },
+      REL_FAN_UNITS: '1',
+      REL_FAN_0_UNIT: 'fan/1',
+      REL_FAN_0_BRIDGE: { $output: { step: 'fan/1:configure', name: 'bridge' } },
+    });
+  });
+
+  const known = {
+    nodes: {
+      'lxd-0': { nodeId: 'a', address: '10.99.0.11' },
+      'lxd-1': { nodeId: 'b', address: '10.99.0.12' },
+    },
+    published: { 'lxd/1': { container_address: '250.12.0.9', payload_sha256: 'abc' } },
+  };
+
+  it('can be verified again on its own, from what is known', () => {
+    const { plan } = compileVerify({ ...loaded('lxd-fan'), known });
+    expect(edges(plan)).toEqual(['lxd/0:across <-', 'lxd/1:across <-', 'fan/0:reach <-', 'fan/1:reach <-']);
+    expect(plan.steps[0]?.input.environment).toMatchObject({
+      REL_CLUSTER_0_ADDRESS: '10.99.0.12',
+      REL_CLUSTER_0_CONTAINER_ADDRESS: '250.12.0.9',
+    });
+  });
+
+  it('is removed in the order opposite to its laying down', () => {
+    const { plan } = compileRemove({ ...loaded('lxd-fan'), known });
+    expect(edges(plan)).toEqual([
+      'lxd/0:remove <-',
+      'lxd/1:remove <-',
+      'fan/0:remove <- lxd/0:remove',
+      'fan/1:remove <- lxd/1:remove',
+    ]);
+  });
+});
