@@ -1,0 +1,145 @@
+import { MusterError } from '../../error.js';
+import { serveFile, type ServableFile } from '../../images/index.js';
+import { type BootNonces, usableMac, usableUuid } from '../../machines/index.js';
+import type { Clock } from '../../platform/clock.js';
+import type { BootEvent, BootObserver, BootStage } from '../boot-client.js';
+import type { BootContent } from '../boot-content.js';
+import { bootUrl } from '../boot-file.js';
+import type { BootScripts, ScriptRequest } from '../boot-scripts.js';
+import { grubStub } from '../grub-config.js';
+import { type Exchange, type Route, sendText } from './exchange.js';
+
+export interface BootRoutesParts {
+  scripts: BootScripts;
+  nonces: BootNonces;
+  content: BootContent;
+  observer: BootObserver;
+  clock: Clock;
+  certificatePem: string;
+  httpPort: number;
+  agentPort: number;
+}
+
+const READ = ['GET', 'HEAD'];
+const MAC = '(?<mac>[0-9A-Fa-f:-]{12,17})';
+
+/** What firmware, iPXE, GRUB and the memory environment fetch over plain HTTP: exact names, read-only. */
+export function bootRoutes(parts: BootRoutesParts): Route[] {
+  const script = (language: 'ipxe' | 'grub') => (exchange: Exchange) => serveScript(parts, exchange, language);
+  return [
+    { methods: READ, pattern: new RegExp(`^/boot/ipxe/${MAC}$`), run: script('ipxe') },
+    { methods: READ, pattern: new RegExp(`^/boot/grub/${MAC}/grub\\.cfg$`), run: script('grub') },
+    {
+      methods: READ,
+      pattern: /^\/boot\/(files\/)?grub\/grub\.cfg$/,
+      run: (exchange) => Promise.resolve(sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort)))),
+    },
+    {
+      methods: READ,
+      pattern: /^\/boot\/n\/(?<nonce>[A-Za-z0-9_-]{43})\/(?<name>vmlinuz|initrd)$/,
+      run: (exchange) => serveMemory(parts, exchange),
+    },
+    {
+      methods: READ,
+      pattern: /^\/boot\/files\/(?<name>[A-Za-z0-9._-]{1,64})$/,
+      run: (exchange) => serveBootFile(parts, exchange),
+    },
+    {
+      methods: READ,
+      pattern: /^\/boot\/images\/(?<sha256>[0-9a-f]{64})$/,
+      run: async (exchange) => {
+        const file = found(await parts.content.image(exchange.path.sha256 ?? ''), 'image');
+        await serveAndTell(parts, exchange, file, 'root', 'image', null);
+      },
+    },
+    {
+      methods: READ,
+      pattern: /^\/boot\/ca\.pem$/,
+      run: (exchange) => Promise.resolve(sendText(exchange, parts.certificatePem, 'application/x-pem-file')),
+    },
+  ];
+}
+
+async function serveScript(parts: BootRoutesParts, exchange: Exchange, language: 'ipxe' | 'grub'): Promise<void> {
+  const mac = usableMac(exchange.path.mac ?? '');
+  if (mac === null) throw new MusterError('not-found', 'not found');
+  const uuid = usableUuid(exchange.query.get('uuid'));
+  const request = scriptRequest(parts, exchange, language, mac, uuid);
+  const { text, decision } = await parts.scripts.scriptFor(request);
+  sendText(exchange, text);
+  if (exchange.isHead) return;
+  const { kind, reason } = decision;
+  const purpose = decision.kind === 'memory' ? decision.purpose : null;
+  tell(parts, exchange, { stage: 'script', mac, uuid, message: `${language} script: ${purpose ?? kind} (${reason})`, details: { decision: kind, purpose } });
+}
+
+function scriptRequest(
+  parts: BootRoutesParts,
+  exchange: Exchange,
+  language: 'ipxe' | 'grub',
+  mac: string,
+  uuid: string | null,
+): ScriptRequest {
+  const base = bootUrl(exchange.server, parts.httpPort);
+  const architecture = exchange.query.get('arch');
+  // Built anew from what was understood: nothing of the query gets into a script as it came.
+  const query = new URLSearchParams();
+  if (uuid !== null) query.set('uuid', uuid);
+  if (architecture !== null && /^[a-z0-9_]{1,8}$/.test(architecture)) query.set('arch', architecture);
+  const choice = exchange.query.get('choice');
+  return {
+    language,
+    mac,
+    uuid,
+    architecture,
+    choice: choice !== null && /^[a-z0-9:@._-]{1,100}$/.test(choice) ? choice : null,
+    bootUrl: base,
+    agentUrl: bootUrl(exchange.server, parts.agentPort).replace('http:', 'https:'),
+    scriptUrl: `${base}/boot/ipxe/${mac}${query.size === 0 ? '' : `?${query.toString()}`}`,
+    isHead: exchange.isHead,
+  };
+}
+
+async function serveMemory(parts: BootRoutesParts, exchange: Exchange): Promise<void> {
+  const nonce = await parts.nonces.findLive(exchange.path.nonce ?? '');
+  if (nonce === null) throw new MusterError('not-found', 'not found');
+  const role = exchange.path.name === 'vmlinuz' ? 'kernel' : 'initrd';
+  const file = await parts.content.memoryFile(nonce.architecture, role);
+  if (file === null)
+    throw new MusterError('unavailable', `cannot boot into memory: there is no environment for ${nonce.architecture}`, {
+      hint: 'muster images build debian@12',
+    });
+  await serveAndTell(parts, exchange, file, role, role, nonce.mac);
+}
+
+async function serveBootFile(parts: BootRoutesParts, exchange: Exchange): Promise<void> {
+  const name = exchange.path.name ?? '';
+  const file = found(parts.content.bootFile(name), name);
+  // The last program before the disk is not a new boot.
+  if (name === 'local-boot.efi') return serveFile(exchange.request, exchange.response, file);
+  await serveAndTell(parts, exchange, file, 'boot file', name, null);
+}
+
+async function serveAndTell(
+  parts: BootRoutesParts,
+  exchange: Exchange,
+  file: ServableFile,
+  stage: BootStage,
+  name: string,
+  mac: string | null,
+): Promise<void> {
+  await serveFile(exchange.request, exchange.response, file);
+  if (exchange.isHead) return;
+  const aborted = !exchange.response.writableFinished;
+  const message = aborted ? `broke off while fetching ${name}` : `fetched ${name} (${file.sizeBytes} bytes)`;
+  tell(parts, exchange, { stage, mac, uuid: null, message, details: { file: name, bytes: file.sizeBytes, aborted } });
+}
+
+function tell(parts: BootRoutesParts, exchange: Exchange, event: Omit<BootEvent, 'at' | 'address'>): void {
+  parts.observer.seen({ ...event, at: parts.clock.now(), address: exchange.client });
+}
+
+function found<Value>(value: Value | null, name: string): Value {
+  if (value === null) throw new MusterError('not-found', `cannot find ${name}`);
+  return value;
+}
