@@ -1,5 +1,12 @@
 import type { DataSource } from 'typeorm';
-import { type BootFiles, type ContentStore, Image, type ImageFileRole, selectImage, type ServableFile } from '../images/index.js';
+import {
+  type BootFiles,
+  type ContentStore,
+  Image,
+  type ImageFileRole,
+  selectImage,
+  type ServableFile,
+} from '../images/index.js';
 import type { Clock } from '../platform/clock.js';
 
 /** The files that a booting machine may fetch, each by an exact name. */

@@ -63,7 +63,8 @@ export function decideBoot(view: BootView, policy: BootPolicy): BootDecision {
 
 /** Never an install, never a power-off on what may be long past. */
 function decideStale(machine: BootMachine | null): BootDecision {
-  if (machine?.everDeployed === true) return { kind: 'local-disk', reason: 'state cannot be read; it was deployed once' };
+  if (machine?.everDeployed === true)
+    return { kind: 'local-disk', reason: 'state cannot be read; it was deployed once' };
   return { kind: 'nothing', reason: 'state cannot be read' };
 }
 

@@ -86,7 +86,11 @@ export class BootScripts {
     }
   }
 
-  private async memoryBoot(request: ScriptRequest, purpose: BootPurpose, machine: BootMachine | null): Promise<MemoryBoot> {
+  private async memoryBoot(
+    request: ScriptRequest,
+    purpose: BootPurpose,
+    machine: BootMachine | null,
+  ): Promise<MemoryBoot> {
     const { mac, bootUrl, agentUrl } = request;
     const inWindow = machine?.windowUntil != null && machine.windowUntil > this.clock.now();
     const architecture = architectureOf(request.architecture) ?? 'amd64';

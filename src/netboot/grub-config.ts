@@ -8,10 +8,7 @@ function device(bootUrl: string): string {
 
 /** What the fixed stub says that firmware's GRUB reads first: it sends each machine to its own configuration. */
 export function grubStub(bootUrl: string): string {
-  return config(
-    'insmod http',
-    `configfile ${device(bootUrl)}/boot/grub/\${net_default_mac}/grub.cfg`,
-  );
+  return config('insmod http', `configfile ${device(bootUrl)}/boot/grub/\${net_default_mac}/grub.cfg`);
 }
 
 export function memoryGrub(boot: MemoryBoot, title: string): string {

@@ -8,9 +8,13 @@ const ARGUMENT = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}(=[A-Za-z0-9_.,:/@+%-]{0,255}
 export function checkKernelArguments(given: readonly string[]): void {
   const refused = given.filter((argument) => !ARGUMENT.test(argument));
   if (refused.length === 0) return;
-  throw new MusterError('invalid', `cannot boot with the kernel arguments ${refused.map((a) => JSON.stringify(a)).join(', ')}`, {
-    hint: 'write each as name or name=value, with letters, digits and . _ , : / @ + % - in it',
-  });
+  throw new MusterError(
+    'invalid',
+    `cannot boot with the kernel arguments ${refused.map((a) => JSON.stringify(a)).join(', ')}`,
+    {
+      hint: 'write each as name or name=value, with letters, digits and . _ , : / @ + % - in it',
+    },
+  );
 }
 
 export interface MemoryBoot {

@@ -129,7 +129,18 @@ export class MachineSnapshot {
   private put(row: Row): void {
     this.drop(row.id);
     const { id, name, state, uuid, menu, target, installed, macs } = row;
-    const machine = { id, name, state, uuid, menu, target, installed, macs, everDeployed: row.ever_deployed, windowUntil: row.window_until };
+    const machine = {
+      id,
+      name,
+      state,
+      uuid,
+      menu,
+      target,
+      installed,
+      macs,
+      everDeployed: row.ever_deployed,
+      windowUntil: row.window_until,
+    };
     this.machines.set(id, machine);
     for (const mac of macs) this.byMac.set(mac, machine);
     for (const form of uuid === null ? [] : [uuid, swapped(uuid)]) this.byUuid.set(form, machine);

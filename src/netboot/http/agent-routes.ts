@@ -33,12 +33,16 @@ const progressBody = z.object({ percent: z.number().min(0).max(100), message: z.
 
 /** What the agent in the memory environment says and asks, over HTTPS. Every call may be repeated. */
 export function agentRoutes(parts: AgentParts): Route[] {
-  const withSession = (run: (exchange: Exchange, session: AgentSession) => Promise<void>) => async (exchange: Exchange) => {
-    const session = await authenticate(parts, exchange);
-    if (session.endedAt !== null) return sendNothing(exchange, 410);
-    await parts.agents.touch(session);
-    await run(exchange, session);
-  };
+  const withSession =
+    (run: (exchange: Exchange, session: AgentSession) => Promise<void>) => async (exchange: Exchange) => {
+      const session = await authenticate(parts, exchange);
+      if (session.endedAt !== null) {
+        sendNothing(exchange, 410);
+        return;
+      }
+      await parts.agents.touch(session);
+      await run(exchange, session);
+    };
   const order = (name: string) => new RegExp(`^/agent/v1/orders/${ID}/${name}$`);
   return [
     { methods: ['POST'], pattern: /^\/agent\/v1\/session$/, run: (exchange) => openSession(parts, exchange) },
@@ -110,10 +114,19 @@ async function nextOrder(parts: AgentParts, exchange: Exchange, session: AgentSe
   for (;;) {
     const next = current === null ? { kind: 'over' as const } : await parts.agents.next(current);
     if (gone.signal.aborted) return;
-    if (next.kind === 'order') return sendJson(exchange, 200, next.order);
-    if (next.kind === 'over') return sendNothing(exchange, 410);
+    if (next.kind === 'order') {
+      sendJson(exchange, 200, next.order);
+      return;
+    }
+    if (next.kind === 'over') {
+      sendNothing(exchange, 410);
+      return;
+    }
     const left = deadline - parts.clock.now().getTime();
-    if (left <= 0 || parts.waiter.isClosed) return sendNothing(exchange, 204);
+    if (left <= 0 || parts.waiter.isClosed) {
+      sendNothing(exchange, 204);
+      return;
+    }
     await parts.waiter.wait(session.machineId, Math.min(left, LOOK_MS), gone.signal);
     // It may have ended meanwhile: the machine booted again, or muster gave it up.
     current = await parts.agents.findByToken(tokenOf(exchange));

@@ -32,7 +32,7 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
     {
       methods: READ,
       pattern: /^\/boot\/(files\/)?grub\/grub\.cfg$/,
-      run: (exchange) => Promise.resolve(sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort)))),
+      run: async (exchange) => sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort))),
     },
     {
       methods: READ,
@@ -55,7 +55,7 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
     {
       methods: READ,
       pattern: /^\/boot\/ca\.pem$/,
-      run: (exchange) => Promise.resolve(sendText(exchange, parts.certificatePem, 'application/x-pem-file')),
+      run: async (exchange) => sendText(exchange, parts.certificatePem, 'application/x-pem-file'),
     },
   ];
 }
@@ -70,7 +70,13 @@ async function serveScript(parts: BootRoutesParts, exchange: Exchange, language:
   if (exchange.isHead) return;
   const { kind, reason } = decision;
   const purpose = decision.kind === 'memory' ? decision.purpose : null;
-  tell(parts, exchange, { stage: 'script', mac, uuid, message: `${language} script: ${purpose ?? kind} (${reason})`, details: { decision: kind, purpose } });
+  tell(parts, exchange, {
+    stage: 'script',
+    mac,
+    uuid,
+    message: `${language} script: ${purpose ?? kind} (${reason})`,
+    details: { decision: kind, purpose },
+  });
 }
 
 function scriptRequest(

@@ -28,7 +28,10 @@ function bound<Kind extends Server>(server: Kind): Kind {
 
 function limited(listener: RequestListener, limit: SourceLimit): RequestListener {
   return (request, response) => {
-    if (limit.allows(addressOf(request.socket.remoteAddress))) return listener(request, response);
+    if (limit.allows(addressOf(request.socket.remoteAddress))) {
+      listener(request, response);
+      return;
+    }
     response.setHeader('retry-after', '1');
     fail(response, 429, 'too many requests');
   };

@@ -136,8 +136,7 @@ export async function readBody(request: IncomingMessage, mostBytes: number): Pro
   let size = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > mostBytes)
-      throw new MusterError('invalid', `cannot take a body of more than ${mostBytes} bytes`);
+    if (size > mostBytes) throw new MusterError('invalid', `cannot take a body of more than ${mostBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);

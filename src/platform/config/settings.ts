@@ -56,6 +56,14 @@ export const settingsSchema = z.strictObject({
         .default(['amd64'])
         .describe('Architectures to gather boot files for'),
       kernelArguments: list.default([]).describe('Added to the memory environment: console=ttyS0'),
+      unknownMachines: z
+        .enum(['enlist', 'menu', 'ignore'])
+        .default('enlist')
+        .describe('What a machine that nobody knows is given when it boots from the network'),
+      secureBoot: z
+        .preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean())
+        .default(false)
+        .describe("Give UEFI machines the distribution's signed shim and GRUB instead of iPXE"),
       menuTimeoutSeconds: z.coerce.number().int().min(0).default(30),
       requestsPerSecondPerSource: z.coerce.number().int().min(1).default(200),
     })
