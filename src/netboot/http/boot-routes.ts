@@ -32,7 +32,10 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
     {
       methods: READ,
       pattern: /^\/boot\/(files\/)?grub\/grub\.cfg$/,
-      run: async (exchange) => sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort))),
+      run: (exchange) => {
+        sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort)));
+        return Promise.resolve();
+      },
     },
     {
       methods: READ,
@@ -55,7 +58,10 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
     {
       methods: READ,
       pattern: /^\/boot\/ca\.pem$/,
-      run: async (exchange) => sendText(exchange, parts.certificatePem, 'application/x-pem-file'),
+      run: (exchange) => {
+        sendText(exchange, parts.certificatePem, 'application/x-pem-file');
+        return Promise.resolve();
+      },
     },
   ];
 }
