@@ -14,6 +14,8 @@ export interface BootClient {
   isPxeClient: boolean;
   /** Where this client reaches us: our address on its network. */
   serverAddress: string;
+  /** What its subnet has for machines that nobody knows; absent where the subnet is not known. */
+  unknownMachines?: 'enlist' | 'menu' | 'ignore';
 }
 
 /** What DHCP is to tell it. */

@@ -1,0 +1,2 @@
+export { DhcpServer, type DhcpServerOptions } from './dhcp-server.js';
+export { probeDhcpServers, type FoundDhcpServer } from './probe.js';

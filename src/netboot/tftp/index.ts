@@ -1,0 +1,1 @@
+export { TftpServer, type BootFileReader, type TftpServerOptions } from './tftp-server.js';
