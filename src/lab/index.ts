@@ -1,2 +1,3 @@
 export { Rack, type RackOptions } from './rack/rack.js';
 export type * from './rack/machine-spec.js';
+export { registerLab } from './lab.command.js';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { registerLab } from '../lab/index.js';
 import { registerDb } from './db.command.js';
 import { registerDoctor } from './doctor.command.js';
 import { registerServe } from './serve.command.js';
@@ -8,4 +9,5 @@ export function registerLocalCommands(program: Command): void {
   registerServe(program);
   registerDb(program);
   registerDoctor(program);
+  registerLab(program);
 }

@@ -124,8 +124,13 @@ export class Rack {
       outputFile,
       ...(environment === undefined ? {} : { environment }),
     });
-    this.save({ processes: [...this.state.processes, started] });
+    this.record(started);
     return started;
+  }
+
+  /** Takes a process that was started elsewhere into the rack's care: {@link destroy} ends it. */
+  record(process: RecordedProcess): void {
+    this.save({ processes: [...this.state.processes, process] });
   }
 
   /** Ends one program that {@link start} began. */

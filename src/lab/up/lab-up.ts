@@ -1,0 +1,198 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MusterError } from '../../error.js';
+import { findKernel, probeAccelerator } from '../rack/accelerator.js';
+import { namespaceExists, execIn } from '../rack/namespace.js';
+import type { Accelerator } from '../rack/machine-spec.js';
+import { Rack } from '../rack/rack.js';
+import { type LabOptions, machinesOf } from './lab-options.js';
+import { inLab, type LabPlaces, musterCommand } from './lab-places.js';
+import { labEnvironment, startLabServer, writeLabCommand } from './lab-server.js';
+import { formatSeconds, runStages, type Stage, type StageTime } from './stages.js';
+
+/** What the lab's roles install on nodes: in the image, because the rack's network leads nowhere. */
+const INCLUDED_PACKAGES = ['lxd', 'lxd-client', 'dnsmasq-base', 'nftables', 'uidmap', 'squashfs-tools', 'btrfs-progs'];
+const IMAGE = 'debian@12';
+
+/**
+ * From nothing to a verified bundle on powered-off machines, through the commands that a user would type. Gives the exit
+ * code of the last of them.
+ */
+export async function bringLabUp(
+  options: LabOptions,
+  places: LabPlaces,
+  write: (line: string) => void,
+): Promise<number> {
+  const lab = new LabRun(options, places);
+  const began = performance.now();
+  const times = await runStages(await lab.stages(write), {
+    known: readTimes(places),
+    write,
+    nowMs: () => performance.now(),
+    everyMs: 15_000,
+  });
+  keepTimes(places, times);
+  write(summary(lab, options, places, times, (performance.now() - began) / 1000));
+  return lab.exitCode;
+}
+
+/** Removes every trace. False when there was no lab. */
+export async function takeLabDown(places: LabPlaces): Promise<boolean> {
+  if (!Rack.existsIn(places.dir)) {
+    if (namespaceExists(places.namespace)) {
+      throw new MusterError('conflict', `cannot take the lab down: ${places.dir} does not say what belongs to it`, {
+        hint: `if the namespace is a lab's, \`ip netns delete ${places.namespace}\``,
+      });
+    }
+    return false;
+  }
+  await Rack.open(places.dir).destroy();
+  return true;
+}
+
+/** One run of `lab up`: what a stage finds out, later ones use. */
+class LabRun {
+  exitCode = 1;
+  accelerator: Accelerator = 'tcg';
+  private opened: Rack | null = null;
+
+  constructor(
+    private readonly options: LabOptions,
+    private readonly places: LabPlaces,
+  ) {}
+
+  get rack(): Rack {
+    if (this.opened === null) throw new MusterError('internal', 'cannot use the rack before it is made');
+    return this.opened;
+  }
+
+  stages(write: (line: string) => void): Promise<Stage[]> {
+    const up: Stage = {
+      name: 'bundle',
+      expectedSeconds: 240,
+      run: async () => {
+        this.exitCode = await this.show(['up', this.options.bundle, '--on', 'metal', '--yes']);
+        if (this.exitCode !== 0) {
+          write(
+            `the lab is still there: look around with ${inLab.command(this.places)}, remove it with \`npm run lab -- down\``,
+          );
+          throw new MusterError('internal', `cannot bring ${this.options.bundle} up: exit code ${this.exitCode}`, {
+            hint: `${inLab.command(this.places)} status; the server's log: ${inLab.serverLog(this.places)}`,
+          });
+        }
+      },
+    };
+    if (this.options.keep && Rack.existsIn(this.places.dir)) {
+      this.opened = Rack.open(this.places.dir);
+      return Promise.resolve([up]);
+    }
+    return Promise.resolve([
+      { name: 'network', expectedSeconds: 2, run: (tell) => this.makeNetwork(tell) },
+      { name: 'server', expectedSeconds: 12, run: (tell) => startLabServer(this.rack, this.places, tell) },
+      { name: 'images', expectedSeconds: 150, run: (tell) => this.buildImages(tell) },
+      { name: 'machines', expectedSeconds: 6, run: (tell) => this.makeMachines(tell) },
+      up,
+    ]);
+  }
+
+  private async makeNetwork(tell: (text: string) => void): Promise<void> {
+    if (Rack.existsIn(this.places.dir)) {
+      tell('taking the lab that is there down');
+      await takeLabDown(this.places);
+    }
+    this.opened = await Rack.create({ name: this.places.namespace, dir: this.places.dir });
+    writeLabCommand(this.opened, this.places);
+  }
+
+  private async buildImages(tell: (text: string) => void): Promise<void> {
+    tell(`building the memory environment and ${IMAGE} (quick where they are cached)`);
+    const include = INCLUDED_PACKAGES.join(',');
+    const code = await this.show(['images', 'build', IMAGE, '--kernel', 'cloud', '--include', include]);
+    if (code !== 0) {
+      throw new MusterError('internal', `cannot build the lab's images: exit code ${code}`, {
+        hint: `the server's log: ${inLab.serverLog(this.places)}`,
+      });
+    }
+  }
+
+  private async makeMachines(tell: (text: string) => void): Promise<void> {
+    const { accelerator, reason } = await probeAccelerator(findKernel(['/boot', ...this.builtKernels()]));
+    this.accelerator = accelerator;
+    tell(accelerator === 'kvm' ? `KVM works (${reason})` : `software emulation, no KVM (${reason})`);
+    this.opened = Rack.open(this.places.dir, accelerator);
+    await this.setUp(
+      ...['subnets', 'create', 'lab', '10.99.0.0/24', '--gateway', '10.99.0.1', '--mode', 'serve'],
+      ...['--range', '10.99.0.100-10.99.0.199'],
+    );
+    await this.setUp('accept-rules', 'create', 'lab', 'any');
+    for (const spec of machinesOf(this.options)) {
+      const machine = await this.opened.addMachine(spec);
+      // The power address is all that muster is told; it finds out the rest when the machine boots.
+      await this.setUp('machines', 'declare', machine.name, '--power', 'qemu', '-p', `socket=${machine.socket}`);
+      tell(`${machine.name}: ${machine.firmware}${machine.secureBoot ? ', Secure Boot' : ''}, powered off`);
+    }
+  }
+
+  private builtKernels(): string[] {
+    const cache = inLab.imageCache(this.places);
+    return readdirSync(cache)
+      .filter((name) => name.startsWith('memory-environment-'))
+      .map((name) => join(cache, name));
+  }
+
+  private async setUp(...command: string[]): Promise<void> {
+    await this.rack.exec([...musterCommand(), ...command], { environment: labEnvironment(this.places) });
+  }
+
+  /** Runs a command on the same terminal, so that its own progress is seen. */
+  private show(command: string[]): Promise<number> {
+    const [program = '', ...args] = execIn(this.rack.namespace, [...musterCommand(), ...command]);
+    const child = spawn(program, args, { stdio: 'inherit', env: labEnvironment(this.places) });
+    return new Promise((resolve, reject) => {
+      child.once('error', reject);
+      child.once('exit', (code) => resolve(code ?? 1));
+    });
+  }
+}
+
+function summary(
+  lab: LabRun,
+  options: LabOptions,
+  places: LabPlaces,
+  times: readonly StageTime[],
+  totalSeconds: number,
+): string {
+  const muster = inLab.command(places);
+  const machine = lab.rack.machines[0]?.name ?? 'NAME';
+  return [
+    '',
+    `${options.bundle} is up and verified on ${lab.rack.machines.length} machines, in ${formatSeconds(totalSeconds)}:`,
+    ...times.map((time) => `  ${time.name.padEnd(10)} ${formatSeconds(time.seconds)}`),
+    '',
+    'Look around:',
+    `  ${muster} status ${options.bundle}`,
+    `  ${muster} machines boot-log ${machine}`,
+    `  ${muster} ssh ${machine}`,
+    `  ${places.dir}/machines/${machine}/serial.log`,
+    'Remove it all:',
+    '  npm run lab -- down',
+  ].join('\n');
+}
+
+const keptTimes = z.record(z.string(), z.number());
+
+function readTimes(places: LabPlaces): Record<string, number> {
+  try {
+    return keptTimes.parse(JSON.parse(readFileSync(inLab.times(places), 'utf8')));
+  } catch {
+    return {}; // the first time, or not ours: the built-in expectations do
+  }
+}
+
+function keepTimes(places: LabPlaces, times: readonly StageTime[]): void {
+  mkdirSync(places.cacheDir, { recursive: true });
+  const all = { ...readTimes(places), ...Object.fromEntries(times.map((time) => [time.name, time.seconds])) };
+  writeFileSync(inLab.times(places), JSON.stringify(all));
+}

@@ -1,0 +1,57 @@
+/** One part of bringing the lab up. */
+export interface Stage {
+  name: string;
+  /** On two cores, without KVM; replaced by what this computer took the last time. */
+  expectedSeconds: number;
+  run: (tell: (text: string) => void) => Promise<void>;
+}
+
+export interface StageTime {
+  name: string;
+  seconds: number;
+}
+
+export interface StageOptions {
+  /** Seconds of earlier runs on this computer, by stage. */
+  known: Readonly<Record<string, number>>;
+  write: (line: string) => void;
+  nowMs: () => number;
+  /** Between two lines about a stage that takes its time. */
+  everyMs: number;
+}
+
+/** Runs stages in order and says where it is and how long it will still take. Gives each stage's time. */
+export async function runStages(stages: readonly Stage[], options: StageOptions): Promise<StageTime[]> {
+  const times: StageTime[] = [];
+  for (const [index, stage] of stages.entries()) {
+    const began = options.nowMs();
+    const label = `[${index + 1}/${stages.length}] ${stage.name}`;
+    const left = () => timeLeft(stages.slice(index), (options.nowMs() - began) / 1000, options.known);
+    options.write(`${label}: ${left()}`);
+    const timer = setInterval(() => options.write(`${label}: ${left()}`), options.everyMs);
+    try {
+      await stage.run((text) => options.write(`${label}: ${text}`));
+    } finally {
+      clearInterval(timer);
+    }
+    const seconds = (options.nowMs() - began) / 1000;
+    times.push({ name: stage.name, seconds });
+    options.write(`${label}: done in ${formatSeconds(seconds)}`);
+  }
+  return times;
+}
+
+/** The first of the stages has been running for `elapsed` seconds. */
+export function timeLeft(stages: readonly Stage[], elapsed: number, known: Readonly<Record<string, number>>): string {
+  const expected = (stage: Stage) => known[stage.name] ?? stage.expectedSeconds;
+  const [first, ...later] = stages;
+  const ahead = later.reduce((sum, stage) => sum + expected(stage), 0);
+  const here = first === undefined ? 0 : expected(first) - elapsed;
+  if (here < 0) return `takes longer than expected; after it about ${formatSeconds(ahead)}`;
+  return `about ${formatSeconds(here + ahead)} left`;
+}
+
+export function formatSeconds(seconds: number): string {
+  const whole = Math.round(seconds);
+  return whole < 60 ? `${whole} s` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+}
