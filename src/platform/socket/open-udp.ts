@@ -55,7 +55,7 @@ export async function openUdp(options: UdpOptions): Promise<UdpSocket> {
   return openByLibc(options, libc());
 }
 
-async function openByLibc(options: UdpOptions, native: Libc): Promise<UdpSocket> {
+function openByLibc(options: UdpOptions, native: Libc): UdpSocket {
   const fd = native.socket(AF_INET, SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
   if (fd < 0) throw failed(options, 'open a socket', native.errno());
   const set = (option: number, value: number) => native.setsockopt(fd, SOL_SOCKET, option, int32(value));
@@ -79,8 +79,8 @@ async function openByLibc(options: UdpOptions, native: Libc): Promise<UdpSocket>
   }
   must('listen', native.bind(fd, socketAddress(options.address ?? '0.0.0.0', options.port)));
   const socket = createSocket('udp4');
+  // With a descriptor this listens at once; waiting for the event would be for ever.
   socket.bind({ fd });
-  await once(socket, 'listening');
   return { socket, fd };
 }
 
