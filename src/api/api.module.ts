@@ -1,24 +1,65 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { AccessModule } from '../access/index.js';
+import { ImagesModule } from '../images/index.js';
+import { MachinesModule, MachinesService } from '../machines/index.js';
+import { NetworksModule } from '../networks/index.js';
+import { ImageOperationsModule } from '../operations/index.js';
+import { PipelineModule } from '../pipeline/index.js';
+import { PowerModule } from '../power/index.js';
 import { PlatformModule } from '../platform/index.js';
 import { AccessGuard } from './access.guard.js';
 import { ApiServer } from './api-server.js';
 import { AuditInterceptor } from './audit.interceptor.js';
+import { AcceptRulesController } from './controllers/accept-rules.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
+import { EventsController } from './controllers/events.controller.js';
+import { ImagesController } from './controllers/images.controller.js';
+import { LeasesController } from './controllers/leases.controller.js';
+import { MachinesController } from './controllers/machines.controller.js';
+import { RunsController } from './controllers/runs.controller.js';
+import { SubnetsController } from './controllers/subnets.controller.js';
 import { SystemController } from './controllers/system.controller.js';
 import { HealthService } from './health.service.js';
+import { ImageUploads } from './image-uploads.js';
 import { InputInterceptor } from './input.interceptor.js';
+import { MachineDirectory } from './machine-directory.js';
 import { MetricsInterceptor } from './metrics.interceptor.js';
 import { MetricsService } from './metrics.service.js';
 import { ProblemFilter } from './problem.filter.js';
+import { RunStreams } from './run-streams.js';
+import { SubjectNames } from './subject-names.js';
 
 @Module({
-  imports: [PlatformModule, AccessModule],
-  controllers: [SystemController, TokensController, AuditController],
+  imports: [
+    PlatformModule,
+    AccessModule,
+    MachinesModule,
+    NetworksModule,
+    ImagesModule,
+    ImageOperationsModule,
+    PipelineModule,
+    PowerModule.register({ imports: [MachinesModule], reader: MachinesService }),
+  ],
+  controllers: [
+    SystemController,
+    TokensController,
+    AuditController,
+    EventsController,
+    RunsController,
+    MachinesController,
+    AcceptRulesController,
+    ImagesController,
+    SubnetsController,
+    LeasesController,
+  ],
   providers: [
     ApiServer,
     HealthService,
+    ImageUploads,
+    MachineDirectory,
+    RunStreams,
+    SubjectNames,
     MetricsService,
     { provide: APP_FILTER, useClass: ProblemFilter },
     { provide: APP_GUARD, useClass: AccessGuard },

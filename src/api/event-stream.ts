@@ -1,55 +1,38 @@
 import type { Request, Response } from 'express';
-import type { Clock } from '../platform/clock.js';
 
 const KEEP_ALIVE_MS = 15_000;
-/** How often the tables are looked at; a reader sees an event this late at most. */
-const LOOK_EVERY_MS = 400;
 
 export interface StreamItem {
   /** What the client sends back as Last-Event-ID to go on after this item; null: no place to resume. */
-  id: string | null;
-  /** The event's type; absent: `message`. */
-  type?: string;
+  id: number | null;
   data: unknown;
 }
 
-/** Gives what came after `position`, and whether more can follow. */
-export type ReadMore<Position> = (
-  position: Position,
-) => Promise<{ items: StreamItem[]; position: Position; ended: boolean }>;
+/** Makes the items of a stream; its signal aborts when the client goes or the server stops. */
+export type StreamSource = (signal: AbortSignal) => AsyncIterable<StreamItem>;
 
 /**
- * Answers with a stream of server-sent events (WHATWG HTML, 9.2) until there is no more, the client goes or the server
- * stops. Waits while the client does not read.
+ * Answers with server-sent events (WHATWG HTML, 9.2) until the source ends, the client goes or the server stops. A source
+ * that ends is told by an event `end`; a server that stops is not, so that the client comes back. Waits while the client
+ * does not read.
  */
-export async function streamEvents<Position>(
-  http: { request: Request; response: Response; stop: AbortSignal; clock: Clock },
-  start: Position,
-  readMore: ReadMore<Position>,
+export async function streamEvents(
+  http: { request: Request; response: Response; stop: AbortSignal },
+  source: StreamSource,
 ): Promise<void> {
-  const { request, response, clock } = http;
+  const { response } = http;
   const gone = new AbortController();
-  request.once('close', () => gone.abort());
   response.once('close', () => gone.abort());
   const signal = AbortSignal.any([gone.signal, http.stop]);
-  let position = start;
-  // The first read may refuse: nothing is sent before it, so that the refusal is a proper answer.
-  let page = await readMore(position);
   open(response);
-  let silentSince = clock.now().getTime();
-  while (!signal.aborted) {
-    if (page.items.length > 0) {
-      await write(response, page.items.map(textOf).join(''), signal);
-      silentSince = clock.now().getTime();
+  const keepAlive = setInterval(() => response.write(': still here\n\n'), KEEP_ALIVE_MS);
+  try {
+    for await (const item of source(signal)) {
+      if (signal.aborted) break;
+      await write(response, textOf(item), signal);
     }
-    position = page.position;
-    if (page.ended && page.items.length === 0) break;
-    if (clock.now().getTime() - silentSince >= KEEP_ALIVE_MS) {
-      await write(response, ': still here\n\n', signal);
-      silentSince = clock.now().getTime();
-    }
-    if (page.items.length === 0) await pause(clock, signal);
-    page = await readMore(position);
+  } finally {
+    clearInterval(keepAlive);
   }
   if (!gone.signal.aborted) response.end(http.stop.aborted ? '' : 'event: end\ndata: {}\n\n');
 }
@@ -67,14 +50,12 @@ function open(response: Response): void {
   response.setHeader('Cache-Control', 'no-store');
   // nginx holds answers back otherwise.
   response.setHeader('X-Accel-Buffering', 'no');
-  response.flushHeaders();
   response.write('retry: 1000\n\n');
 }
 
 function textOf(item: StreamItem): string {
   const id = item.id === null ? '' : `id: ${item.id}\n`;
-  const type = item.type === undefined ? '' : `event: ${item.type}\n`;
-  return `${id}${type}data: ${JSON.stringify(item.data)}\n\n`;
+  return `${id}data: ${JSON.stringify(item.data)}\n\n`;
 }
 
 async function write(response: Response, text: string, signal: AbortSignal): Promise<void> {
@@ -87,11 +68,5 @@ async function write(response: Response, text: string, signal: AbortSignal): Pro
     };
     response.once('drain', go);
     signal.addEventListener('abort', go, { once: true });
-  });
-}
-
-async function pause(clock: Clock, signal: AbortSignal): Promise<void> {
-  await clock.sleep(LOOK_EVERY_MS, signal).catch((error: unknown) => {
-    if (!signal.aborted) throw error;
   });
 }

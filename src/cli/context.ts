@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
@@ -65,6 +66,21 @@ export class CliContext {
   /** The result: JSON where it was asked for, text for people otherwise. */
   show(value: unknown, asText: () => string): void {
     this.print(this.json ? JSON.stringify(value, null, 2) : asText());
+  }
+
+  /** A value of an option: as it is, from a file (`@FILE`), or from standard input (`-`). */
+  async openValue(text: string): Promise<string> {
+    if (text.startsWith('@')) {
+      try {
+        return readFileSync(text.slice(1), 'utf8').trimEnd();
+      } catch (error) {
+        throw new CliError(EXIT.usage, error instanceof Error ? error.message : String(error));
+      }
+    }
+    if (text !== '-') return text;
+    const parts: Buffer[] = [];
+    for await (const part of this.io.stdin) parts.push(Buffer.from(part as Buffer | string));
+    return Buffer.concat(parts).toString('utf8').trimEnd();
   }
 
   /** Asks before something is destroyed. Without a terminal and without --yes nothing is done. */

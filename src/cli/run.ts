@@ -1,11 +1,44 @@
 import { Command, CommanderError } from 'commander';
+import { registerAcceptRules } from './cmd-accept-rules.js';
 import { registerAudit } from './cmd-audit.js';
+import { registerBundles } from './cmd-bundles.js';
+import { registerCompletion } from './cmd-completion.js';
+import { registerDown } from './cmd-down.js';
+import { registerFan } from './cmd-fan.js';
+import { registerImages } from './cmd-images.js';
+import { registerLeases } from './cmd-leases.js';
+import { registerLogs } from './cmd-logs.js';
+import { registerMachines } from './cmd-machines.js';
+import { registerRuns } from './cmd-runs.js';
+import { registerSecrets } from './cmd-secrets.js';
+import { registerSsh } from './cmd-ssh.js';
+import { registerStatus } from './cmd-status.js';
+import { registerSubnets } from './cmd-subnets.js';
 import { registerTokens } from './cmd-tokens.js';
+import { registerUp } from './cmd-up.js';
 import { CliContext, type CliIo, type GlobalOptions, type Register } from './context.js';
 import { CliError, codeOf, EXIT, type ExitCode } from './exit-code.js';
 import { paint, plain } from './format.js';
 
-const COMMANDS: readonly Register[] = [registerTokens, registerAudit];
+const COMMANDS: readonly Register[] = [
+  registerUp,
+  registerStatus,
+  registerLogs,
+  registerDown,
+  registerRuns,
+  registerSsh,
+  registerMachines,
+  registerAcceptRules,
+  registerImages,
+  registerSubnets,
+  registerLeases,
+  registerBundles,
+  registerFan,
+  registerTokens,
+  registerAudit,
+  registerSecrets,
+  registerCompletion,
+];
 
 /** The program with every command; `more` adds those that do not go through the API. */
 export function buildProgram(io: CliIo, more: readonly Register[] = []): { program: Command; context: CliContext } {

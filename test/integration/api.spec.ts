@@ -139,3 +139,57 @@ describe('the open parts', () => {
     expect((await send('GET', '/metrics')).text).toContain('muster_api_request_seconds');
   });
 });
+
+describe('machines', () => {
+  it('are declared, described and accepted, with the record of who did it', async () => {
+    expect((await api.cli(['machines', 'declare', 'n1', '--power', 'manual', '--tag', 'ssd'])).code).toBe(0);
+    expect((await api.cli(['machines', 'tag', 'n1', 'fast', '--', '-ssd'])).code).toBe(0);
+    expect((await api.cli(['machines', 'accept', 'n1'])).stdout).toContain('n1 is accepted');
+    const shown = await api.cli(['machines', 'show', 'n1', '--json']);
+    expect(JSON.parse(shown.stdout)).toMatchObject({ state: 'declared', accepted: true, tags: ['fast'] });
+    const audit = (await api.cli(['audit', 'list', '--json'])).stdout;
+    expect(JSON.parse(audit)).toContainEqual(
+      expect.objectContaining({
+        action: 'machines.accept',
+        before: expect.objectContaining({ accepted: false }) as unknown,
+        after: expect.objectContaining({ accepted: true }) as unknown,
+      }),
+    );
+  });
+
+  it('of another pool are not there for a token of one pool', async () => {
+    const token = (await api.cli(['tokens', 'create', 'lab', '--role', 'operator', '--pool', 'lab'])).stdout.trim();
+    expect((await api.cli(['machines', 'show', 'n1'], { token })).code).toBe(3);
+    expect((await api.cli(['machines', 'declare', 'n2', '--power', 'manual'], { token })).code).toBe(0);
+    const listed = JSON.parse((await api.cli(['machines', '--json'], { token })).stdout) as { name: string }[];
+    expect(listed.map((machine) => machine.name)).toEqual(['n2']);
+    expect((await api.cli(['runs'], { token })).code).toBe(4);
+  });
+
+  it('are not deleted without a yes', async () => {
+    const refused = await api.cli(['machines', 'delete', 'n2']);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain('--yes');
+    expect((await api.cli(['machines', 'delete', 'n2'], { input: 'n\n' })).code).toBe(4);
+    expect((await api.cli(['machines', 'delete', 'n2'], { input: 'y\n' })).code).toBe(0);
+    expect((await api.cli(['machines', 'show', 'n2'])).code).toBe(3);
+  });
+});
+
+describe('networks', () => {
+  it('are made, changed and shown to another DHCP server', async () => {
+    const made = await api.cli(['subnets', 'create', 'rack1', '10.7.0.0/24', '--range', '10.7.0.50-10.7.0.99']);
+    expect(made.code).toBe(0);
+    expect((await api.cli(['subnets', 'set', 'rack1', '--mode', 'proxy'])).stdout).toContain('proxy');
+    expect((await api.cli(['subnets', 'show', 'rack1', '--snippet', 'dnsmasq'])).stdout).toContain('undionly.kpxe');
+    const wrong = await api.cli(['subnets', 'create', 'rack2', '10.7.0.0/25']);
+    expect(wrong.code).toBe(2);
+  });
+
+  it('keep addresses for clients', async () => {
+    const mac = ['--mac', '52:54:00:00:00:01'];
+    expect((await api.cli(['reservations', 'create', 'rack1', '10.7.0.9', ...mac])).code).toBe(0);
+    expect((await api.cli(['reservations'])).stdout).toContain('10.7.0.9');
+    expect((await api.cli(['leases'])).stdout).toContain('(none)');
+  });
+});

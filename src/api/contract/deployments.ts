@@ -36,19 +36,20 @@ export const unit = z
   .object({
     name: z.string(),
     application: z.string(),
-    node: z.string().nullable(),
+    role: z.string(),
+    node: z.string(),
     address: z.string().nullable(),
-    status: z.string(),
-    message: z.string().nullable(),
+    status: z.enum(['waiting', 'working', 'ready', 'failed']),
+    message: z.string().nullable().describe('What it does just now, or why it failed'),
   })
   .meta({ id: 'Unit' });
 
 export const deploymentNode = z
   .object({
     key: z.string(),
-    machine: z.string().nullable(),
-    address: z.string().nullable(),
-    status: z.string(),
+    name: z.string(),
+    machineId: z.string().nullable(),
+    address: z.string(),
   })
   .meta({ id: 'DeploymentNode' });
 
@@ -58,11 +59,13 @@ export const deployment = z
     name: z.string(),
     bundle: z.string(),
     cloud: z.string(),
-    status: z.string(),
+    status: z
+      .enum(['new', 'working', 'paused', 'ready', 'failed', 'cancelled', 'removed'])
+      .describe('From its latest run'),
     reason: z.string().nullable(),
     run: run.nullable().describe('The latest'),
+    createdBy: z.string(),
     createdAt: time,
-    updatedAt: time,
   })
   .meta({ id: 'Deployment' });
 export type Deployment = z.infer<typeof deployment>;
@@ -95,6 +98,12 @@ export type PlanReply = z.infer<typeof planReply>;
 const upSource = bundleSource.extend({
   name: name.optional().describe("Default: the bundle's name"),
   on: z.string().min(1).max(64).default('metal').describe('The cloud'),
+  layout: z.enum(['flat', 'lvm']).optional().describe('Disk layout of metal nodes'),
+  base: z
+    .string()
+    .regex(/^[a-z]+@[a-z0-9.]+$/, 'name it as debian@12')
+    .optional()
+    .describe("Instead of the bundle's base"),
 });
 
 export const deploymentsRoutes = {
@@ -132,7 +141,7 @@ export const deploymentsRoutes = {
     body: upSource
       .extend({ planHash: z.string().optional().describe('Refuse where the plan is not this one any more') })
       .refine(hasOneSource, needsSource),
-    response: z.object({ deployment, run: run.nullable().describe('Null: nothing to do') }),
+    response: z.object({ deployment, run }),
     status: 202,
   }),
   down: route({
@@ -141,7 +150,6 @@ export const deploymentsRoutes = {
     path: '/v1/deployments/:deployment/down',
     summary: 'Ends a deployment and gives its machines back, disks erased',
     role: 'operator',
-    body: z.strictObject({ force: z.boolean().default(false).describe('Also where a node cannot be reached') }),
     response: z.object({ run }),
     status: 202,
   }),
@@ -159,20 +167,6 @@ export const deploymentsRoutes = {
     path: '/v1/deployments/:deployment/verify',
     summary: 'Runs the checks that prove that it works',
     role: 'operator',
-    response: z.object({ run }),
-    status: 202,
-  }),
-  action: route({
-    id: 'deployments.action',
-    method: 'POST',
-    path: '/v1/deployments/:deployment/actions',
-    summary: 'Runs an action of a role on a unit',
-    role: 'operator',
-    body: z.strictObject({
-      unit: z.string().max(200),
-      action: z.string().max(100),
-      parameters: z.record(z.string().max(100), z.json()).default({}),
-    }),
     response: z.object({ run }),
     status: 202,
   }),

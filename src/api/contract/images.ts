@@ -3,21 +3,21 @@ import { id, sha256, time } from './primitives.js';
 import { route } from './route.js';
 import { run } from './runs.js';
 
-export const imageFile = z.object({ kind: z.string(), sha256, sizeBytes: z.number() }).meta({ id: 'ImageFile' });
+export const imageFile = z.object({ role: z.string(), sha256, sizeBytes: z.number() }).meta({ id: 'ImageFile' });
 
 export const image = z
   .object({
     id,
+    kind: z.enum(['os', 'memory']),
     name: z.string(),
     os: z.string(),
     release: z.string(),
     architecture: z.string(),
-    variant: z.string().nullable(),
+    variant: z.string(),
     version: z.string(),
     source: z.string(),
     sizeBytes: z.number(),
     files: z.array(imageFile),
-    inUse: z.boolean(),
     createdAt: time,
   })
   .meta({ id: 'Image' });
@@ -53,28 +53,12 @@ export const imagesRoutes = {
     id: 'images.build',
     method: 'POST',
     path: '/v1/images/build',
-    summary: 'Builds an image and its memory environment from distribution packages',
+    summary: 'Builds an image, or the memory environment, from distribution packages',
     role: 'operator',
     body: z.strictObject({
-      os: osName,
-      architecture: architecture.default('amd64'),
-      kernel: z.enum(['generic', 'cloud']).default('generic'),
-      mirror: z.url().optional(),
-    }),
-    response: started,
-    status: 202,
-  }),
-  sync: route({
-    id: 'images.sync',
-    method: 'POST',
-    path: '/v1/images/sync',
-    summary: 'Fetches images from a simplestreams source, signature checked',
-    role: 'operator',
-    body: z.strictObject({
-      url: z.url().optional(),
-      releases: z.array(z.string().max(64)).max(50).default([]),
-      architectures: z.array(architecture).default([]),
-      variant: z.string().max(64).optional(),
+      target: z.string().regex(/^(memory|(debian|ubuntu)@[a-z0-9.]+)$/, 'name it as debian@12, ubuntu@24.04 or memory'),
+      kernel: z.enum(['generic', 'cloud']).optional().describe('Default: generic, with the drivers of real machines'),
+      mirror: z.url({ protocol: /^https?$/ }).optional(),
     }),
     response: started,
     status: 202,
@@ -109,7 +93,7 @@ export const imagesRoutes = {
       upload: z.string(),
       os: osName,
       architecture: architecture.default('amd64'),
-      form: z.enum(['tar', 'squashfs', 'raw', 'qcow2']).optional().describe('Default: as its first bytes say'),
+      variant: z.string().max(64).optional(),
     }),
     response: image,
     status: 201,
@@ -117,10 +101,13 @@ export const imagesRoutes = {
   verify: route({
     id: 'images.verify',
     method: 'POST',
-    path: '/v1/images/:image/verify',
-    summary: 'Reads every file of an image and checks its hash',
+    path: '/v1/images/verify',
+    summary: 'Reads every stored file and checks its hash',
     role: 'operator',
-    response: z.object({ ok: z.boolean(), damaged: z.array(z.string()) }),
+    response: z.object({
+      ok: z.boolean(),
+      damaged: z.array(z.object({ sha256, problem: z.enum(['damaged', 'missing']), images: z.array(z.string()) })),
+    }),
   }),
   delete: route({
     id: 'images.delete',

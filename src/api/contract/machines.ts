@@ -61,28 +61,30 @@ export type MachineDetail = z.infer<typeof machineDetail>;
 
 const power = z.strictObject({
   driver: z.string().min(1).max(64).describe('`qemu`, `ipmi`, `redfish`, `wake-on-lan`, `webhook`, `manual`'),
-  parameters: z.record(z.string().max(64), z.string().max(8192)).default({}),
+  parameters: z
+    .record(z.string().max(64), z.string().max(8192))
+    .default({})
+    .describe('As the driver names them; secret ones are sealed and never shown again'),
 });
 
 const declareBody = z.strictObject({
-  name: name.optional(),
-  power: power.optional(),
+  name,
+  power,
   macs: z.array(mac).max(64).default([]),
   uuid: z.uuid().optional(),
   architecture: z.string().max(16).optional(),
   pool: tag.optional(),
   zone: tag.optional(),
   tags: z.array(tag).max(100).default([]),
-  note: z.string().max(4000).optional(),
 });
 
 const updateBody = z
   .strictObject({
-    name: name.optional(),
     power: power.optional(),
     pool: tag.optional(),
     zone: tag.optional(),
     note: z.string().max(4000).optional(),
+    menu: z.boolean().optional().describe('Show the boot menu'),
     addTags: z.array(tag).max(100).optional(),
     removeTags: z.array(tag).max(100).optional(),
   })
@@ -104,9 +106,9 @@ export const bootSession = z
   .object({
     id,
     machine: z.string().nullable(),
-    mac: z.string().nullable(),
+    mac: z.string(),
     startedAt: time,
-    endedAt: time.nullable(),
+    lastAt: time,
     /** The last stage that was reached. */
     stage: z.string().nullable(),
     /** Why it stopped, where it did. */
@@ -169,7 +171,7 @@ export const machinesRoutes = {
     id: 'machines.update',
     method: 'PATCH',
     path: '/v1/machines/:machine',
-    summary: 'Changes name, power record, pool, zone, tags or note',
+    summary: 'Changes power record, pool, zone, tags or note',
     role: 'operator',
     pooled: true,
     body: updateBody,
@@ -330,7 +332,7 @@ export const acceptRulesRoutes = {
         .string()
         .min(1)
         .max(2000)
-        .describe('`mac ^= 52:54:00`, `facts.system.vendor = QEMU`, …; all conditions must fit'),
+        .describe('`any`, `declared`, `macs ^= 52:54:00 and facts.memoryMegabytes >= 4096`, …'),
     }),
     response: acceptRule,
     status: 201,

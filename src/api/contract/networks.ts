@@ -2,24 +2,31 @@ import { z } from 'zod';
 import { address, id, mac, name, pageOf, pageQuery, time } from './primitives.js';
 import { route } from './route.js';
 
-const cidr = z.union([z.cidrv4(), z.cidrv6()]);
+const cidr = z.cidrv4();
 export const dhcpMode = z.enum(['serve', 'proxy', 'off']);
 
-const range = z.strictObject({
-  kind: z.enum(['dynamic', 'reserved']).default('dynamic'),
-  first: address,
-  last: address,
-});
+/** `10.0.0.10-10.0.0.99` */
+const range = z.string().regex(/^[0-9.]+-[0-9.]+$/, 'name it as 10.0.0.10-10.0.0.99');
 
 const subnetSettings = {
-  gateway: address.nullable(),
-  dnsServers: z.array(address).max(8),
-  domain: z.string().max(253).nullable(),
-  ranges: z.array(range).max(100),
+  gateway: z.ipv4().nullable(),
+  dns: z.array(z.ipv4()).max(8),
+  mode: dhcpMode.describe('Give addresses, stand beside another DHCP server, or keep silent'),
+  dynamicRanges: z.array(range).max(100).describe('Where addresses are taken from'),
+  reservedRanges: z.array(range).max(100).describe('Kept out of the dynamic ranges'),
   vlan: z.number().int().min(1).max(4094).nullable(),
-  dhcp: dhcpMode,
   leaseSeconds: z.number().int().min(60),
   space: z.string().max(63).nullable(),
+  unknownMachines: z.enum(['enlist', 'menu', 'ignore']).describe('What a machine that nobody knows is answered'),
+  options: z
+    .array(
+      z.strictObject({
+        code: z.number().int().min(1).max(254),
+        hex: z.string().regex(/^([0-9a-f]{2}){0,255}$/, 'use hexadecimal digits'),
+      }),
+    )
+    .max(100)
+    .describe('DHCP options added to every reply'),
 };
 
 export const subnet = z
@@ -44,12 +51,11 @@ export const lease = z
   .object({
     subnet: z.string(),
     address,
-    mac: z.string(),
+    mac: z.string().nullable(),
     clientId: z.string().nullable(),
     hostname: z.string().nullable(),
-    machine: z.string().nullable(),
     state: z.string(),
-    startedAt: time.nullable(),
+    grantedAt: time,
     expiresAt: time,
   })
   .meta({ id: 'Lease' });
@@ -68,7 +74,7 @@ export const subnetsRoutes = {
     id: 'subnets.show',
     method: 'GET',
     path: '/v1/subnets/:subnet',
-    summary: 'One subnet (by name, CIDR with `_` for `/`, or id)',
+    summary: 'One subnet (by name or id)',
     role: 'viewer',
     pooled: true,
     response: subnet,
@@ -79,7 +85,7 @@ export const subnetsRoutes = {
     path: '/v1/subnets',
     summary: 'Makes a subnet known',
     role: 'admin',
-    body: z.strictObject({ name: name.optional(), cidr, ...changes.shape }),
+    body: z.strictObject({ name, cidr, ...changes.shape }),
     response: subnet,
     status: 201,
   }),
@@ -139,7 +145,10 @@ export const reservationsRoutes = {
           .optional(),
         hostname: name.optional(),
       })
-      .refine((body) => body.mac !== undefined || body.clientId !== undefined, 'give mac or clientId'),
+      .refine(
+        (body) => (body.mac === undefined) !== (body.clientId === undefined),
+        'give mac or clientId, and not both',
+      ),
     response: reservation,
     status: 201,
   }),

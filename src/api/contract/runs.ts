@@ -19,9 +19,10 @@ export const stepStatus = z.enum([
 export const run = z
   .object({
     id,
-    kind: z.string(),
+    action: z.string().describe('`up`, `commission`, `release`, …'),
     title: z.string(),
     subject,
+    actor: z.string(),
     status: runStatus,
     /** Steps, not time. */
     stepsDone: z.number().int(),
@@ -51,6 +52,7 @@ export const step = z
     message: z.string().nullable(),
     reason: z.string().nullable(),
     hint: z.string().nullable(),
+    note: z.string().nullable(),
     destructive: z.boolean(),
     startedAt: time.nullable(),
     endedAt: time.nullable(),
@@ -62,7 +64,9 @@ export const attempt = z
   .object({
     number: z.number().int(),
     executionId: z.string(),
+    worker: z.string(),
     outcome: z.string().nullable(),
+    failure: z.string().nullable(),
     exitCode: z.number().int().nullable(),
     reason: z.string().nullable(),
     startedAt: time,
@@ -86,14 +90,16 @@ export const plannedStep = z
   .meta({ id: 'PlannedStep' });
 export type PlannedStep = z.infer<typeof plannedStep>;
 
-/** Something that happened. `sequence` rises without gaps that a reader could miss. */
+/** Something that happened. Who has seen a number has seen all below it. */
 export const event = z
   .object({
-    sequence: z.number().int(),
+    number: z.number().int(),
     at: time,
-    kind: z.string().describe('`run.status`, `step.status`, `step.progress`, `machine.state`, …'),
-    subject: subject.omit({ name: true }),
+    kind: z.string().describe('`run.started`, `step.failed`, …'),
+    message: z.string(),
+    subject: subject.omit({ name: true }).nullable(),
     runId: z.string().nullable(),
+    stepId: z.string().nullable(),
     data: anyObject,
   })
   .meta({ id: 'Event' });
@@ -134,7 +140,7 @@ export const runsRoutes = {
     id: 'runs.attempts',
     method: 'GET',
     path: '/v1/runs/:run/steps/:step/attempts',
-    summary: 'Every try of a step (by its key or id)',
+    summary: 'Every try of a step (by its key, `/` as `~`)',
     role: 'viewer',
     response: z.object({ items: z.array(attempt) }),
   }),
@@ -144,7 +150,11 @@ export const runsRoutes = {
     path: '/v1/runs/:run/log',
     summary: 'The log of a run, or of one step; with `follow` as events until the run ends',
     role: 'viewer',
-    query: z.object({ step: z.string().optional(), follow: flag.default(false) }),
+    query: z.object({
+      step: z.string().optional().describe('Key of a step; default: all'),
+      offset: z.coerce.number().int().min(0).default(0).describe('With `step`: from this byte on'),
+      follow: flag.default(false),
+    }),
     produces: 'text/event-stream',
     response: logChunk,
   }),
@@ -166,8 +176,7 @@ export const runsRoutes = {
     summary: 'Goes on from the failed steps',
     role: 'operator',
     body: z.strictObject({
-      step: z.string().optional().describe('Only this step; default: all that failed'),
-      replace: z.boolean().default(false).describe('First swap a failed machine for another that fits'),
+      steps: z.array(z.string()).min(1).max(1000).optional().describe('Keys of steps; default: all that failed'),
     }),
     response: run,
   }),
@@ -201,7 +210,9 @@ export const eventsRoutes = {
     path: '/v1/events',
     summary: 'Everything that happens, as it happens; resume with Last-Event-ID',
     role: 'viewer',
-    query: z.object({ after: z.coerce.number().int().min(0).optional().describe('Begin after this sequence number') }),
+    query: z.object({
+      after: z.coerce.number().int().min(0).optional().describe('Begin after this number; default: now'),
+    }),
     produces: 'text/event-stream',
     response: event,
   }),

@@ -1,0 +1,103 @@
+import { Controller, Inject, Param } from '@nestjs/common';
+import type { Principal } from '../../access/index.js';
+import { MusterError } from '../../error.js';
+import { ImagesService, type Image as StoredImage } from '../../images/index.js';
+import { imageBuildStep } from '../../operations/index.js';
+import { RunsService } from '../../pipeline/index.js';
+import { imagesRoutes, type BodyOf, type Image, type QueryOf, type ResponseOf } from '../contract/index.js';
+import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
+import { ImageUploads } from '../image-uploads.js';
+import { runView } from '../views/run-view.js';
+
+@Controller()
+export class ImagesController {
+  constructor(
+    @Inject(ImagesService) private readonly images: ImagesService,
+    @Inject(ImageUploads) private readonly uploads: ImageUploads,
+    @Inject(RunsService) private readonly runs: RunsService,
+  ) {}
+
+  @Endpoint(imagesRoutes.list)
+  async list(): Promise<ResponseOf<typeof imagesRoutes.list>> {
+    return { items: (await this.images.list()).map(imageView) };
+  }
+
+  @Endpoint(imagesRoutes.show)
+  async show(@Param('image') id: string): Promise<Image> {
+    return imageView(await this.images.get(checkedId(id)));
+  }
+
+  @Endpoint(imagesRoutes.build)
+  async build(
+    @GivenBody() body: BodyOf<typeof imagesRoutes.build>,
+    @Who() who: Principal,
+  ): Promise<ResponseOf<typeof imagesRoutes.build>> {
+    const { id } = await this.runs.submit(null, {
+      subject: { kind: 'image', id: body.target },
+      action: 'build',
+      title: `build ${body.target}`,
+      plan: { steps: [imageBuildStep(body)] },
+      actor: who.name,
+    });
+    return { run: runView(await this.runs.get(id), body.target) };
+  }
+
+  @Endpoint(imagesRoutes.startUpload)
+  async startUpload(
+    @GivenBody() body: BodyOf<typeof imagesRoutes.startUpload>,
+  ): Promise<ResponseOf<typeof imagesRoutes.startUpload>> {
+    return { upload: await this.uploads.begin(body), receivedBytes: 0 };
+  }
+
+  @Endpoint(imagesRoutes.uploadPiece)
+  async uploadPiece(
+    @Param('upload') upload: string,
+    @GivenQuery() query: QueryOf<typeof imagesRoutes.uploadPiece>,
+    @GivenBody() bytes: unknown,
+  ): Promise<ResponseOf<typeof imagesRoutes.uploadPiece>> {
+    if (!Buffer.isBuffer(bytes)) {
+      throw new MusterError('invalid', 'cannot take this piece: it is not application/octet-stream');
+    }
+    return { receivedBytes: await this.uploads.add(upload, query.offset, bytes) };
+  }
+
+  @Endpoint(imagesRoutes.import)
+  async import(@GivenBody() body: BodyOf<typeof imagesRoutes.import>, @AuditNote() note: AuditNote): Promise<Image> {
+    const { path, sha256 } = await this.uploads.finished(body.upload);
+    const [os = '', release = ''] = body.os.split('@');
+    const { architecture, variant } = body;
+    const image = imageView(await this.images.importFile({ path, sha256, os, release, architecture, variant }));
+    await this.uploads.forget(body.upload);
+    note.subject = `images/${image.name}`;
+    note.after = image;
+    return image;
+  }
+
+  @Endpoint(imagesRoutes.verify)
+  async verify(): Promise<ResponseOf<typeof imagesRoutes.verify>> {
+    const damaged = await this.images.verify();
+    return { ok: damaged.length === 0, damaged };
+  }
+
+  @Endpoint(imagesRoutes.delete)
+  async delete(@Param('image') id: string, @AuditNote() note: AuditNote): Promise<void> {
+    note.before = imageView(await this.images.get(checkedId(id)));
+    await this.images.delete(id);
+  }
+}
+
+function imageView(image: StoredImage): Image {
+  const { id, kind, os, release, architecture, variant, version, source } = image;
+  const files = image.files.map(({ role, sha256, sizeBytes }) => ({ role, sha256, sizeBytes }));
+  return {
+    ...{ id, kind, os, release, architecture, variant, version, source, files },
+    name: kind === 'memory' ? 'memory' : `${os}@${release}`,
+    sizeBytes: files.reduce((sum, file) => sum + file.sizeBytes, 0),
+    createdAt: image.createdAt.toISOString(),
+  };
+}
+
+function checkedId(id: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(id)) return id;
+  throw new MusterError('not-found', `cannot find image ${id}`, { hint: 'an image is known by its id: muster images' });
+}

@@ -1,0 +1,53 @@
+import { Inject, Injectable } from '@nestjs/common';
+import type { Principal } from '../access/index.js';
+import { MachinesService, type Machine as StoredMachine } from '../machines/index.js';
+import { RunsService } from '../pipeline/index.js';
+import { refuseOutsidePool } from './access.guard.js';
+import type { Machine, MachineDetail } from './contract/index.js';
+import { SubjectNames } from './subject-names.js';
+import { machineDetailView, machineView } from './views/machine-view.js';
+
+/** Machines as the API shows them: with their deployment and the run that works on them. */
+@Injectable()
+export class MachineDirectory {
+  constructor(
+    @Inject(MachinesService) private readonly machines: MachinesService,
+    @Inject(RunsService) private readonly runs: RunsService,
+    @Inject(SubjectNames) private readonly names: SubjectNames,
+  ) {}
+
+  /** By name or id. Throws `not-found` also for one outside the token's pool. */
+  async get(reference: string, who: Principal): Promise<StoredMachine> {
+    const machine = await this.machines.get(reference);
+    refuseOutsidePool(who, machine.pool, `machine ${reference}`);
+    return machine;
+  }
+
+  async view(machine: StoredMachine): Promise<Machine> {
+    return machineView(machine, await this.known(machine));
+  }
+
+  async detail(machine: StoredMachine): Promise<MachineDetail> {
+    return machineDetailView(machine, await this.known(machine));
+  }
+
+  async views(machines: readonly StoredMachine[]): Promise<Machine[]> {
+    const open = await this.runs.list({ open: true, limit: 1000 });
+    const runOf = new Map(open.map((run) => [run.subject.id, run.id]));
+    const subjects = machines.flatMap(({ deploymentId: id }) => (id === null ? [] : [{ kind: 'deployment', id }]));
+    const names = await this.names.namesOf(subjects);
+    return machines.map((machine) =>
+      machineView(machine, {
+        deployment: machine.deploymentId === null ? null : (names.get(machine.deploymentId) ?? machine.deploymentId),
+        runId: runOf.get(machine.id) ?? null,
+      }),
+    );
+  }
+
+  private async known(machine: StoredMachine) {
+    const [run] = await this.runs.list({ subject: { kind: 'machine', id: machine.id }, open: true, limit: 1 });
+    const { deploymentId } = machine;
+    const name = deploymentId === null ? null : await this.names.nameOf({ kind: 'deployment', id: deploymentId });
+    return { deployment: name ?? deploymentId, runId: run?.id ?? null };
+  }
+}

@@ -1,0 +1,88 @@
+import { Argument, type Command } from 'commander';
+import { deploymentsRoutes, machinesRoutes } from '../api/contract/index.js';
+import type { CliContext, Register } from './context.js';
+
+/** Longer would be felt at the prompt. */
+const NAMES_TIMEOUT_MS = 1000;
+
+/** Which names an argument takes, by what the help calls it. */
+const NAMED: Record<string, 'machines' | 'deployments'> = {
+  machine: 'machines',
+  deployment: 'deployments',
+  run: 'deployments',
+  name: 'deployments',
+  target: 'machines',
+};
+
+const SCRIPTS = {
+  bash: `_muster() {
+  local IFS=$'\\n'
+  COMPREPLY=($(compgen -W "$(muster completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD-1}" 2>/dev/null)" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _muster muster`,
+  zsh: `#compdef muster
+_muster() {
+  local -a found
+  found=("\${(@f)$(muster completion words -- "\${(@)words[2,CURRENT-1]}" 2>/dev/null)}")
+  compadd -a found || _files
+}
+compdef _muster muster`,
+  fish: `complete -c muster -f -a '(muster completion words -- (commandline -opc)[2..-1] 2>/dev/null)'`,
+};
+
+/** `muster completion bash|zsh|fish`. */
+export const registerCompletion: Register = (program, context) => {
+  const completion = program.command('completion').summary('print the completion script of a shell');
+  for (const shell of ['bash', 'zsh', 'fish'] as const) {
+    completion
+      .command(shell)
+      .summary(`for ${shell}`)
+      .addHelpText('after', `\nExample:\n  muster completion ${shell} > ${placeOf(shell)}`)
+      .action(() => context.print(SCRIPTS[shell]));
+  }
+  completion
+    .command('words', { hidden: true })
+    .addArgument(new Argument('[line...]'))
+    .allowUnknownOption()
+    .action(async (line: string[]) => {
+      for (const word of await wordsAfter(program, context, line)) context.print(word);
+    });
+};
+
+/** What may come next after these words. */
+export async function wordsAfter(program: Command, context: CliContext, line: readonly string[]): Promise<string[]> {
+  let command = program;
+  let position = 0;
+  for (const word of line) {
+    if (word.startsWith('-')) continue;
+    const child = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+    if (child !== undefined) command = child;
+    else position += 1;
+  }
+  const options = command.options.map((option) => option.long ?? option.short ?? '');
+  const children = command.commands.map((child) => child.name()).filter((name) => name !== 'words');
+  const argument = command.registeredArguments[position];
+  const choices = argument?.argChoices ?? [];
+  const kind = argument === undefined ? undefined : NAMED[argument.name()];
+  const names = kind === undefined ? [] : await namesOf(context, kind);
+  return [...children, ...choices, ...names, ...options].filter((word) => word !== '');
+}
+
+/** No name is better than a prompt that hangs, or an error in the midst of typing. */
+async function namesOf(context: CliContext, kind: 'machines' | 'deployments'): Promise<string[]> {
+  const signal = AbortSignal.timeout(NAMES_TIMEOUT_MS);
+  try {
+    const { items } =
+      kind === 'machines'
+        ? await context.api.call(machinesRoutes.list, { query: { limit: 500 } }, signal)
+        : await context.api.call(deploymentsRoutes.list, {}, signal);
+    return items.map((item) => item.name);
+  } catch {
+    return [];
+  }
+}
+
+function placeOf(shell: 'bash' | 'zsh' | 'fish'): string {
+  if (shell === 'bash') return '/etc/bash_completion.d/muster';
+  return shell === 'zsh' ? '"${fpath[1]}/_muster"' : '~/.config/fish/completions/muster.fish';
+}

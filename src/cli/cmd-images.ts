@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, openSync, readSync, statSync, closeSync } from 'node:fs';
+import { Option } from 'commander';
+import { imagesRoutes, UPLOAD_PIECE_BYTES, type Run } from '../api/contract/index.js';
+import type { CliContext, Register } from './context.js';
+import { CliError, EXIT } from './exit-code.js';
+import { followRun } from './follow-run.js';
+import { age, bytes, duration, table } from './format.js';
+
+/** `muster images`: operating systems and memory environments in the store. */
+export const registerImages: Register = (program, context) => {
+  const images = program.command('images').alias('image').summary('operating systems in the store');
+  images
+    .command('list', { isDefault: true })
+    .summary('show images, newest first')
+    .action(async () => {
+      const { items } = await context.api.call(imagesRoutes.list, {});
+      const now = new Date();
+      const rows = items.map((image) => [
+        image.name,
+        image.architecture,
+        image.variant,
+        image.version,
+        bytes(image.sizeBytes),
+        image.source,
+        age(image.createdAt, now),
+        image.id,
+      ]);
+      context.show(items, () => table(['image', 'arch', 'variant', 'version', 'size', 'source', 'made', 'id'], rows));
+    });
+  registerBuild(images, context);
+  registerImport(images, context);
+  registerKeeping(images, context);
+};
+
+const registerBuild: Register = (images, context) => {
+  images
+    .command('build <target>')
+    .summary('build an image from distribution packages: debian@12, ubuntu@24.04, or memory')
+    .addOption(
+      new Option('--kernel <flavour>', 'generic has the drivers of real machines').choices(['generic', 'cloud']),
+    )
+    .option('--mirror <url>', 'where packages come from')
+    .option('-d, --detach', 'do not wait for the run')
+    .addHelpText(
+      'after',
+      '\n`memory` is the environment that machines are commissioned and installed from.\n\nExamples:\n  muster images build memory\n  muster images build debian@12',
+    )
+    .action(async (target: string, options: { kernel?: 'generic' | 'cloud'; mirror?: string; detach?: boolean }) => {
+      const { kernel, mirror } = options;
+      const { run } = await context.api.call(imagesRoutes.build, { body: { target, kernel, mirror } });
+      await follow(context, run, options);
+    });
+};
+
+const registerImport: Register = (images, context) => {
+  images
+    .command('import <file>')
+    .summary('put a root file system (tar, squashfs) or a disk (raw, qcow2) into the store')
+    .requiredOption('--os <os>', 'what it is: debian@12')
+    .option('--arch <arch>', 'amd64, arm64', 'amd64')
+    .addHelpText('after', '\nExample:\n  muster images import ./rocky.qcow2 --os rocky@9')
+    .action(async (file: string, options: { os: string; arch: string }) => {
+      const upload = await send(context, file);
+      const body = { upload, os: options.os, architecture: architectureOf(options.arch) };
+      const image = await context.api.call(imagesRoutes.import, { body });
+      context.show(image, () => `${image.name} ${image.version}: ${bytes(image.sizeBytes)}`);
+    });
+};
+
+const registerKeeping: Register = (images, context) => {
+  images
+    .command('verify')
+    .summary('read every stored byte and check its hash; exit code 1 where one is damaged')
+    .action(async () => {
+      const result = await context.api.call(imagesRoutes.verify, {});
+      if (!result.ok) context.exitCode = EXIT.failed;
+      const rows = result.damaged.map((file) => [file.sha256, file.problem, file.images.join(' ')]);
+      context.show(result, () => (result.ok ? 'every file is as it was stored' : table(['file', 'is', 'in'], rows)));
+    });
+  images
+    .command('delete <image>')
+    .summary('remove an image (by id) that nothing uses')
+    .option('-y, --yes', 'do not ask')
+    .action(async (image: string, options: { yes?: boolean }) => {
+      await context.confirm(`Remove image ${image}?`, options);
+      await context.api.call(imagesRoutes.delete, { params: { image } });
+      context.show({ deleted: image }, () => 'removed');
+    });
+};
+
+/** Sends a file in pieces, each of which may be sent again; shows how far it is. */
+async function send(context: CliContext, file: string): Promise<string> {
+  const sizeBytes = sizeOf(file);
+  const sha256 = await hashOf(file);
+  const { upload } = await context.api.call(imagesRoutes.startUpload, { body: { sizeBytes, sha256 } });
+  const began = Date.now();
+  const handle = openSync(file, 'r');
+  try {
+    const buffer = Buffer.alloc(UPLOAD_PIECE_BYTES);
+    for (let offset = 0; offset < sizeBytes;) {
+      const length = readSync(handle, buffer, 0, buffer.length, offset);
+      if (length === 0) throw new CliError(EXIT.failed, `cannot send ${file}: it became shorter meanwhile`);
+      const input = { params: { upload }, query: { offset }, bytes: buffer.subarray(0, length) };
+      offset = (await context.api.call(imagesRoutes.uploadPiece, input, context.io.signal)).receivedBytes;
+      tellProgress(context, offset, sizeBytes, (Date.now() - began) / 1000);
+    }
+  } finally {
+    closeSync(handle);
+  }
+  if (context.io.isTty && !context.json) context.io.stderr.write('\n');
+  return upload;
+}
+
+function tellProgress(context: CliContext, done: number, total: number, seconds: number): void {
+  if (!context.io.isTty || context.json) return;
+  const left = done === 0 ? '' : `, about ${duration((seconds / done) * (total - done))} left`;
+  context.io.stderr.write(`\r\u001b[2K${Math.floor((done / total) * 100)}% of ${bytes(total)}${left}`);
+}
+
+function sizeOf(file: string): number {
+  try {
+    return statSync(file).size;
+  } catch (error) {
+    throw new CliError(EXIT.notFound, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function hashOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
+  return hash.digest('hex');
+}
+
+function architectureOf(text: string): 'amd64' | 'arm64' {
+  if (text === 'amd64' || text === 'arm64') return text;
+  throw new CliError(EXIT.usage, `cannot use the architecture "${text}"`, 'amd64 or arm64');
+}
+
+async function follow(context: CliContext, run: Run, options: { detach?: boolean }): Promise<void> {
+  if (options.detach === true) {
+    context.show(run, () => `run ${run.id} has begun; muster logs -f ${run.id}`);
+    return;
+  }
+  const ended = await followRun(context, run.id);
+  context.show(ended, () => `${ended.title}: ${ended.status}`);
+}

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { deploymentsRoutes, machinesRoutes, type Connection } from '../api/contract/index.js';
+import type { CliContext, Register } from './context.js';
+import { CliError, EXIT, type ExitCode } from './exit-code.js';
+
+const TARGET_HELP = `
+TARGET is a machine, or DEPLOYMENT:NODE, or DEPLOYMENT:UNIT. Without DEPLOYMENT, where there is but one, it may be left out.`;
+
+/** `muster ssh` and `muster exec`: the computer's own ssh, with the pinned host key and the deployment's key. */
+export const registerSsh: Register = (program, context) => {
+  program
+    .command('ssh <target> [arguments...]')
+    .summary('log in to a node; accepts no host key but the pinned one')
+    .addHelpText(
+      'after',
+      `${TARGET_HELP}\n\nExamples:\n  muster ssh lxd-fan:0\n  muster ssh n1 -- -L 8080:localhost:80`,
+    )
+    .action(async (target: string, extra: string[]) => {
+      context.exitCode = await ssh(context, target, extra, []);
+    });
+  program
+    .command('exec <target> <command...>')
+    .summary('run a command on a node; its exit code is ours')
+    .addHelpText('after', `${TARGET_HELP}\n\nExample:\n  muster exec lxd-fan:lxd/0 -- lxc list`)
+    .action(async (target: string, command: string[]) => {
+      context.exitCode = await ssh(context, target, ['-T'], [command.map(quote).join(' ')]);
+    });
+};
+
+async function ssh(context: CliContext, target: string, extra: string[], command: string[]): Promise<ExitCode> {
+  const connection = await connect(context, target);
+  if (connection.host.startsWith('-') || connection.user.startsWith('-')) {
+    throw new CliError(EXIT.refused, `cannot use "${connection.user}@${connection.host}" as an address`);
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'muster-ssh-'));
+  try {
+    const argv = sshArguments(connection, folder);
+    return await execute(context, ['ssh', ...argv, ...extra, '--', connection.host, ...command]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes key and known hosts into the private folder. The user's own configuration and agent play no part. */
+function sshArguments(connection: Connection, folder: string): string[] {
+  const alias = `muster-${connection.name}`;
+  const key = join(folder, 'key');
+  const hosts = join(folder, 'known_hosts');
+  writeFileSync(key, connection.privateKey, { mode: 0o600 });
+  writeFileSync(hosts, connection.hostKeys.map((hostKey) => `${alias} ${hostKey}\n`).join(''), { mode: 0o600 });
+  const options = {
+    IdentitiesOnly: 'yes',
+    IdentityAgent: 'none',
+    UserKnownHostsFile: hosts,
+    GlobalKnownHostsFile: '/dev/null',
+    StrictHostKeyChecking: 'yes',
+    HostKeyAlias: alias,
+    // Old group exchange is refused on our side as well.
+    KexAlgorithms: 'curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256',
+    LogLevel: 'ERROR',
+  };
+  const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  return ['-F', '/dev/null', '-i', key, ...flags, '-p', String(connection.port), '-l', connection.user];
+}
+
+async function connect(context: CliContext, target: string): Promise<Connection> {
+  const colon = target.indexOf(':');
+  if (colon > 0) return connectNode(context, target.slice(0, colon), target.slice(colon + 1));
+  try {
+    return await context.api.call(machinesRoutes.connection, { params: { machine: target } });
+  } catch (error) {
+    if (!(error instanceof CliError) || error.code !== EXIT.notFound) throw error;
+  }
+  const { items } = await context.api.call(deploymentsRoutes.list, {});
+  const [only, another] = items;
+  if (only !== undefined && another === undefined) return connectNode(context, only.name, target);
+  throw new CliError(EXIT.notFound, `cannot find a machine ${target}`, 'name a node as DEPLOYMENT:NODE');
+}
+
+function connectNode(context: CliContext, deployment: string, node: string): Promise<Connection> {
+  const params = { deployment, node: node.replaceAll('/', '~') };
+  return context.api.call(deploymentsRoutes.connection, { params });
+}
+
+function execute(context: CliContext, argv: string[]): Promise<ExitCode> {
+  const [program = '', ...rest] = argv;
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, rest, { stdio: 'inherit', env: context.io.environment });
+    // Ctrl-C is for the program at the other end; ssh passes it on.
+    child.once('error', (error) => reject(new CliError(EXIT.failed, `cannot start ssh: ${error.message}`)));
+    child.once('exit', (code) => resolve((code ?? EXIT.failed) as ExitCode));
+  });
+}
+
+/** For the remote shell, so that what was one argument stays one. */
+function quote(argument: string): string {
+  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
+}
