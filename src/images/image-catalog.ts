@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type DataSource, type EntityManager, QueryFailedError } from 'typeorm';
 import { MusterError } from '../error.js';
 import { ImageFile, type Compression, type ImageFileRole } from './image-file.entity.js';
-import { Image, type ImageKind } from './image.entity.js';
+import { Image } from './image.entity.js';
 import { newestFirst, selectImage, type ImageWish } from './select-image.js';
 
 /** Postgres: foreign_key_violation, restrict_violation. */
@@ -16,13 +16,9 @@ export interface NewImageFile {
   unpackedBytes: number | null;
 }
 
-export interface NewImage {
-  kind: ImageKind;
-  os: string;
-  release: string;
-  architecture: string;
-  variant: string;
-  version: string;
+export type ImageIdentity = Pick<Image, 'kind' | 'os' | 'release' | 'architecture' | 'variant' | 'version'>;
+
+export interface NewImage extends ImageIdentity {
   source: string;
   labels: Record<string, string>;
   createdAt: Date;
@@ -42,6 +38,12 @@ export class ImageCatalog {
 
   find(id: string): Promise<Image | null> {
     return this.dataSource.getRepository(Image).findOne({ where: { id }, relations: { files: true } });
+  }
+
+  findVersion(identity: ImageIdentity): Promise<Image | null> {
+    const { kind, os, release, architecture, variant, version } = identity;
+    const where = { kind, os, release, architecture, variant, version };
+    return this.dataSource.getRepository(Image).findOne({ where, relations: { files: true } });
   }
 
   async select(wish: ImageWish): Promise<Image | null> {

@@ -4,6 +4,7 @@ import { MusterError } from '../error.js';
 import type { Settings } from '../platform/config/index.js';
 import type { Clock } from '../platform/clock.js';
 import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
+import { OutgoingHttp } from '../platform/http/index.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
 import { DataSource } from 'typeorm';
 import { BootFiles } from './boot-files/boot-files.js';
@@ -11,6 +12,7 @@ import * as build from './build/index.js';
 import { IMAGE_BUILDERS, type ImageBuilders } from './image-builders.js';
 import { ImageCatalog } from './image-catalog.js';
 import { ImagesService } from './images.service.js';
+import { StreamSync } from './streams/stream-sync.js';
 import { ContentStore } from './store/content-store.js';
 
 @Module({
@@ -33,17 +35,27 @@ import { ContentStore } from './store/content-store.js';
       useFactory: (dataSource: DataSource) => new ImageCatalog(dataSource),
     },
     {
+      provide: StreamSync,
+      inject: [ImageCatalog, ContentStore, SETTINGS, CLOCK, LOGGER],
+      useFactory: (catalog: ImageCatalog, store: ContentStore, settings: Settings, clock: Clock, log: Logger) => {
+        const { streamUrl, keyring, allowLocalStream } = settings.images;
+        const http = new OutgoingHttp({ allowLocal: allowLocalStream }, clock);
+        return new StreamSync(catalog, store, http, { url: streamUrl, keyring }, clock, log);
+      },
+    },
+    {
       provide: ImagesService,
-      inject: [ImageCatalog, ContentStore, IMAGE_BUILDERS, SETTINGS, CLOCK],
+      inject: [ImageCatalog, ContentStore, IMAGE_BUILDERS, StreamSync, SETTINGS, CLOCK],
       useFactory: (
         catalog: ImageCatalog,
         store: ContentStore,
         builders: ImageBuilders,
+        streams: StreamSync,
         settings: Settings,
         clock: Clock,
       ) => {
         const cacheDir = settings.images.cacheDir ?? join(settings.dataDir, 'cache');
-        return new ImagesService(catalog, store, builders, { cacheDir, clock });
+        return new ImagesService(catalog, store, builders, streams, { cacheDir, clock });
       },
     },
   ],

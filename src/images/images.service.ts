@@ -7,6 +7,7 @@ import type { Image } from './image.entity.js';
 import type { ImageBuilders } from './image-builders.js';
 import { importContent } from './import/import-content.js';
 import { ALL_FORMS, ROLE_OF_FORM, type ImageForm, type ImageWish } from './select-image.js';
+import type { StreamSync, SyncRequest, SyncResult } from './streams/stream-sync.js';
 import type { Content, ContentStore } from './store/content-store.js';
 
 /** Called with each step onwards; 100 is told by the promise alone. */
@@ -54,6 +55,7 @@ export class ImagesService {
     private readonly catalog: ImageCatalog,
     private readonly store: ContentStore,
     private readonly builders: ImageBuilders,
+    private readonly streams: StreamSync,
     private readonly options: { cacheDir: string; clock: Clock },
   ) {}
 
@@ -135,6 +137,13 @@ export class ImagesService {
       createdAt: now,
       files: [fileOf(ROLE_OF_FORM[imported.form], content, compression, unpackedBytes)],
     });
+  }
+
+  /** Brings images of a simplestreams source into the store. See {@link StreamSync}. */
+  async sync(request: SyncRequest = {}, options: ProgressOptions = {}): Promise<SyncResult> {
+    const result = await this.streams.sync(request, options);
+    if (result.removed.length > 0) await this.collect();
+    return result;
   }
 
   /** Throws `conflict` while a machine or a deployment uses it. Frees what no other image shares. */

@@ -14,3 +14,4 @@ export {
   type ImageProgress,
   type ImportRequest,
 } from './images.service.js';
+export { StreamSync, type SyncRequest, type SyncResult } from './streams/stream-sync.js';

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ContentStore, ImageCatalog, ImagesService } from '../../src/images/index.js';
+import { ContentStore, ImageCatalog, ImagesService, StreamSync } from '../../src/images/index.js';
 import type { ImageBuilders } from '../../src/images/image-builders.js';
 import { systemClock } from '../../src/platform/clock.js';
+import { OutgoingHttp } from '../../src/platform/http/index.js';
+import { silentLogger } from '../../src/platform/log/index.js';
 import { Datastores } from '../support/datastores.js';
 
 let stores: Datastores;
@@ -29,7 +31,16 @@ beforeEach(async () => {
   nowMs = Date.now();
   contents = { kernel: 'kernel 1', initrd: 'initrd 1', tar: 'tar 1', squashfs: 'squashfs 1' };
   const clock = { ...systemClock, now: () => new Date(nowMs) };
-  images = new ImagesService(new ImageCatalog(dataSource), store, builders, { cacheDir: join(dir, 'cache'), clock });
+  const catalog = new ImageCatalog(dataSource);
+  const streams = new StreamSync(
+    catalog,
+    store,
+    new OutgoingHttp(),
+    { url: 'http://127.0.0.1:1/' },
+    clock,
+    silentLogger,
+  );
+  images = new ImagesService(catalog, store, builders, streams, { cacheDir: join(dir, 'cache'), clock });
   return async () => {
     await dataSource.destroy();
     rmSync(dir, { recursive: true });

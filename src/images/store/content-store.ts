@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream, type Stats } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MusterError } from '../../error.js';
@@ -23,6 +23,8 @@ export interface Expectation {
 const READ_BYTES = 1 << 20;
 /** What no image refers to is kept this long: it may belong to an import that has not been recorded yet. */
 const GRACE_MS = 60 * 60_000;
+/** A download that nobody went on with for this long is given up. */
+const PARTIAL_GRACE_MS = 7 * 24 * GRACE_MS;
 
 /**
  * Files by the hash of their bytes: `<dir>/sha256/<first 2>/<sha256>`. A file appears there whole and verified or not at
@@ -41,6 +43,17 @@ export class ContentStore {
     const folder = join(this.dir, 'incoming');
     await mkdir(folder, { recursive: true });
     return join(folder, randomBytes(12).toString('hex'));
+  }
+
+  /** Where a download of this content goes on, in this process or the next. Its folder exists. */
+  async newPartialPath(sha256: string): Promise<string> {
+    const folder = join(this.dir, 'partial');
+    await mkdir(folder, { recursive: true });
+    return join(folder, basename(this.pathOf(sha256)));
+  }
+
+  async dropPartial(sha256: string): Promise<void> {
+    await rm(await this.newPartialPath(sha256), { force: true });
   }
 
   async find(sha256: string): Promise<Content | null> {
@@ -110,18 +123,14 @@ export class ContentStore {
 
   /** Removes what is not `kept`, and what broken imports left. Young files stay: their image may not be recorded yet. */
   async collect(kept: ReadonlySet<string>, now: Date): Promise<{ removed: string[]; freedBytes: number }> {
-    const removed: string[] = [];
-    let freedBytes = 0;
     const unused = (await this.list()).filter((sha256) => !kept.has(sha256)).map((sha256) => this.pathOf(sha256));
-    const incoming = (await readFolder(join(this.dir, 'incoming'))).map((name) => join(this.dir, 'incoming', name));
-    for (const path of [...unused, ...incoming]) {
-      const found = await findFile(path);
-      if (found === null || now.getTime() - found.mtimeMs < GRACE_MS) continue;
-      await rm(path, { recursive: true, force: true });
-      removed.push(path);
-      freedBytes += found.size;
-    }
-    return { removed, freedBytes };
+    const old = [
+      ...(await olderThan(unused, GRACE_MS, now)),
+      ...(await olderThan(await pathsIn(join(this.dir, 'incoming')), GRACE_MS, now)),
+      ...(await olderThan(await pathsIn(join(this.dir, 'partial')), PARTIAL_GRACE_MS, now)),
+    ];
+    for (const { path } of old) await rm(path, { recursive: true, force: true });
+    return { removed: old.map(({ path }) => path), freedBytes: old.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) };
   }
 
   private async place(temporary: string, sha256: string, expected: Expectation): Promise<Content> {
@@ -178,4 +187,21 @@ async function readFolder(path: string): Promise<string[]> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
+}
+
+async function pathsIn(folder: string): Promise<string[]> {
+  return (await readFolder(folder)).map((name) => join(folder, name));
+}
+
+async function olderThan(
+  paths: readonly string[],
+  ageMs: number,
+  now: Date,
+): Promise<{ path: string; sizeBytes: number }[]> {
+  const old: { path: string; sizeBytes: number }[] = [];
+  for (const path of paths) {
+    const found = await findFile(path);
+    if (found !== null && now.getTime() - found.mtimeMs >= ageMs) old.push({ path, sizeBytes: found.size });
+  }
+  return old;
 }

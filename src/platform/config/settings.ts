@@ -72,6 +72,15 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       streamUrl: z.string().default('https://images.maas.io/ephemeral-v3/stable/'),
       keyring: z.string().optional().describe('Keyring to check the stream with; default: the shipped one'),
+      allowLocalStream: z
+        .union([z.boolean(), z.stringbool()])
+        .default(false)
+        .describe('Whether the stream may be on this computer itself'),
+      handOffPrefix: z
+        .string()
+        .startsWith('/')
+        .optional()
+        .describe('Internal location of an nginx in front that sends images itself (X-Accel-Redirect)'),
       cacheDir: z.string().optional().describe('Where builds keep what can be made again'),
     })
     .prefault({}),
