@@ -6,7 +6,6 @@ import { MusterError } from '../../error.js';
 const PACKAGES: Record<string, string> = {
   mmdebstrap: 'mmdebstrap',
   mksquashfs: 'squashfs-tools',
-  sqfstar: 'squashfs-tools',
   cpio: 'cpio',
   zstd: 'zstd',
   depmod: 'kmod',
