@@ -47,6 +47,19 @@ export class ClaimsService {
     });
   }
 
+  /** The machine that {@link claim} would choose now, besides `taken`; nothing is reserved. Throws as that does. */
+  async wouldClaim(claim: string, constraint: MachineConstraint, taken: ReadonlySet<string>): Promise<Machine> {
+    const held = await this.dataSource.getRepository(Machine).findOneBy({ claim });
+    if (held !== null) return held;
+    const free = (await this.candidates()).filter((machine) => !taken.has(machine.id));
+    const found = free.find(
+      (machine) =>
+        unusable(machine).length === 0 && misfits(fitting(machine), constraint, machine.state !== 'ready').length === 0,
+    );
+    if (found !== undefined) return found;
+    throw new MusterError('conflict', 'none that is free fits', { hint: 'muster machines lists them' });
+  }
+
   /** Takes a ready machine for good: `ready` to `acquired`, if it is claimed so, or by nobody. */
   async acquire(machine: Machine, request: ClaimRequest): Promise<Machine> {
     if (machine.claim !== null && machine.claim !== request.claim)

@@ -1,2 +1,7 @@
+export { deployWishes, type DeployWishes } from './deploy-wishes.js';
 export { imageBuildStep } from './images/image-build.handler.js';
 export { ImageOperationsModule } from './images/image-operations.module.js';
+export type { MachineArgument, OperationPlace } from './machine-step.js';
+export { OperationsModule } from './operations.module.js';
+export { OperationsService, type Operation } from './operations.service.js';
+export { commissionSteps, deploySteps, releaseSteps } from './plans.js';

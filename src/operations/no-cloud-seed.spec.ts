@@ -1,0 +1,36 @@
+import { expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { noCloudSeed } from './no-cloud-seed.js';
+
+const wishes = {
+  instanceId: 'i-1',
+  hostname: 'prod-0',
+  authorizedKeys: ['ssh-ed25519 AAAA prod'],
+  mac: '52:54:00:00:00:01',
+  phoneHomeToken: 'once',
+  userData: null,
+};
+
+it('names the machine, keeps its host keys and lets the deployment in', () => {
+  const seed = noCloudSeed(wishes);
+  expect(parse(seed.metaData)).toEqual({ 'instance-id': 'i-1', 'local-hostname': 'prod-0' });
+  expect(seed.userData.startsWith('#cloud-config\n')).toBe(true);
+  expect(parse(seed.userData)).toMatchObject({
+    hostname: 'prod-0',
+    ssh_deletekeys: false,
+    users: [{ name: 'root', ssh_authorized_keys: ['ssh-ed25519 AAAA prod'] }],
+    phone_home: { url: '@MUSTER_BOOT@/metadata/v1/once/phone-home' },
+  });
+  expect(parse(seed.networkConfig)).toMatchObject({
+    ethernets: { boot: { match: { macaddress: '52:54:00:00:00:01' }, dhcp4: true } },
+  });
+});
+
+it('keeps hostile names inside their value', () => {
+  const seed = noCloudSeed({ ...wishes, hostname: 'x\nruncmd: [reboot]' });
+  expect(Object.keys(parse(seed.userData) as object)).not.toContain('runcmd');
+});
+
+it("takes the operator's own user-data as it is", () => {
+  expect(noCloudSeed({ ...wishes, userData: '#!/bin/sh\ntrue\n' }).userData).toBe('#!/bin/sh\ntrue\n');
+});

@@ -1,0 +1,48 @@
+import { stringify } from 'yaml';
+import type { Seed } from '../machines/index.js';
+
+/** The agent puts the address of its boot server in its place: `http://10.0.0.1:7480`. */
+export const BOOT_SERVER = '@MUSTER_BOOT@';
+
+interface SeedWishes {
+  instanceId: string;
+  hostname: string;
+  authorizedKeys: readonly string[];
+  /** The card that the machine booted from. */
+  mac: string;
+  /** Good once, for saying that cloud-init has finished. */
+  phoneHomeToken: string;
+  /** The operator's own user-data; it then stands in place of ours. */
+  userData: string | null;
+}
+
+/** The documents of cloud-init's NoCloud source for one deployed machine. */
+export function noCloudSeed(wishes: SeedWishes): Seed {
+  const { instanceId, hostname, mac } = wishes;
+  return {
+    metaData: stringify({ 'instance-id': instanceId, 'local-hostname': hostname }),
+    userData: wishes.userData ?? ownUserData(wishes),
+    networkConfig: stringify({
+      version: 2,
+      ethernets: { boot: { match: { macaddress: mac }, dhcp4: true, 'dhcp-identifier': 'mac' } },
+    }),
+  };
+}
+
+function ownUserData({ hostname, authorizedKeys, phoneHomeToken }: SeedWishes): string {
+  const config = {
+    hostname,
+    manage_etc_hosts: true,
+    disable_root: false,
+    // The host keys were made in memory and are pinned; cloud-init must not make others.
+    ssh_deletekeys: false,
+    ssh_genkeytypes: [],
+    users: [{ name: 'root', ssh_authorized_keys: authorizedKeys }],
+    phone_home: {
+      url: `${BOOT_SERVER}/metadata/v1/${phoneHomeToken}/phone-home`,
+      post: ['instance_id', 'hostname'],
+      tries: 5,
+    },
+  };
+  return `#cloud-config\n${stringify(config)}`;
+}

@@ -1,0 +1,102 @@
+import { MusterError } from '../error.js';
+import type { AgentOrders, Machine, MachinesService } from '../machines/index.js';
+import type { RunEntity, RunsService } from '../pipeline/index.js';
+import type { StepSpec } from '../plan/index.js';
+import type { DeployWishes } from './deploy-wishes.js';
+import { commissionSteps, deploySteps, exitRescueSteps, releaseSteps, rescueSteps, testSteps } from './plans.js';
+
+/** What can be asked of one machine by hand. */
+export type Operation =
+  | { kind: 'commission'; tests: boolean }
+  | { kind: 'deploy'; wishes: DeployWishes }
+  | { kind: 'release'; erase: 'quick' | 'secure' | 'full' }
+  | { kind: 'rescue'; authorizedKeys: string[] }
+  | { kind: 'exit-rescue' }
+  | { kind: 'test' };
+
+/** Operations on machines, each a run that can be watched, retried, paused and cancelled. */
+export class OperationsService {
+  constructor(
+    private readonly machines: MachinesService,
+    private readonly orders: AgentOrders,
+    private readonly runs: RunsService,
+  ) {}
+
+  /** What the operation would do, step by step. Throws where the machine is not in a state for it. */
+  async plan(
+    machineIdOrName: string,
+    operation: Operation,
+    actor: string,
+  ): Promise<{ machine: Machine; steps: StepSpec[] }> {
+    const machine = await this.machines.get(machineIdOrName);
+    refuseOthers(machine, operation);
+    return { machine, steps: stepsOf(machine, operation, actor) };
+  }
+
+  async start(machineIdOrName: string, operation: Operation, actor: string): Promise<RunEntity> {
+    const { machine, steps } = await this.plan(machineIdOrName, operation, actor);
+    return this.runs.submit(null, {
+      subject: { kind: 'machine', id: machine.id },
+      action: operation.kind,
+      title: `${operation.kind} ${machine.name}`,
+      plan: { steps },
+      actor,
+    });
+  }
+
+  /** Ends what runs on the machine and brings it back to where the operation began, as far as nothing was written. */
+  async abort(machineIdOrName: string, actor: string): Promise<Machine> {
+    const machine = await this.machines.get(machineIdOrName);
+    const [active] = await this.runs.list({ subject: { kind: 'machine', id: machine.id }, open: true });
+    if (active !== undefined) await this.runs.cancel(active.id, `aborted by ${actor}`);
+    await this.orders.cancelAll(machine.id);
+    const back = ({ commissioning: 'new', deploying: 'broken', testing: 'previous', erasing: 'broken' } as const)[
+      machine.state as string
+    ];
+    if (back === undefined) return this.machines.get(machine.id);
+    const to = back === 'previous' ? (machine.previousState ?? 'broken') : back;
+    return this.machines.changes.transition(machine.id, {
+      from: [machine.state],
+      to,
+      message: `aborted by ${actor}`,
+      actor,
+    });
+  }
+
+  /** Out of `broken`: its disks are erased and it is ready again. */
+  markFixed(machineIdOrName: string, actor: string): Promise<RunEntity> {
+    return this.start(machineIdOrName, { kind: 'release', erase: 'quick' }, actor);
+  }
+}
+
+function stepsOf(machine: Machine, operation: Operation, actor: string): StepSpec[] {
+  const place = { prefix: `machine/${machine.name}`, machine: machine.id, after: [] };
+  switch (operation.kind) {
+    case 'commission':
+      return commissionSteps(place, { again: true, tests: operation.tests, powerOff: true });
+    case 'deploy': {
+      const claim = machine.claim ?? `machine/${machine.name}`;
+      return deploySteps(place, { claim, deploymentId: null, owner: actor, constraint: {} }, operation.wishes);
+    }
+    case 'release':
+      return releaseSteps(place, operation.erase);
+    case 'rescue':
+      return rescueSteps(place, operation.authorizedKeys);
+    case 'exit-rescue':
+      return exitRescueSteps(place);
+    case 'test':
+      return testSteps(place);
+  }
+}
+
+/** What a deployment holds is not changed behind its back. */
+function refuseOthers(machine: Machine, { kind }: Operation): void {
+  if (machine.deploymentId === null || !['commission', 'deploy', 'release'].includes(kind)) return;
+  throw new MusterError(
+    'conflict',
+    `cannot ${kind} ${machine.name}: it is taken for ${machine.claim ?? machine.deploymentId}`,
+    {
+      hint: 'take the deployment down (muster down), or change its bundle',
+    },
+  );
+}
