@@ -3,8 +3,9 @@
 set -euo pipefail
 
 busybox=$(command -v busybox) || { echo "cannot make the probe image: install busybox-static" >&2; exit 1; }
+applets=$("$busybox" --list)
 for applet in udhcpc httpd wget sha256sum; do
-  "$busybox" --list | grep -qx "$applet" || { echo "cannot make the probe image: this busybox has no $applet; install busybox-static" >&2; exit 1; }
+  grep -qx "$applet" <<<"$applets" || { echo "cannot make the probe image: this busybox has no $applet; install busybox-static" >&2; exit 1; }
 done
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -12,10 +13,9 @@ root=$work/rootfs
 mkdir -p "$root"/{bin,sbin,etc,dev,proc,sys,run,tmp,srv,usr/bin,usr/sbin,var}
 cp "$busybox" "$root/bin/busybox"
 # A dynamic busybox (Debian's package without -static) takes its libraries along.
-{ ldd "$busybox" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r library; do
-  install -D "$(readlink -f "$library")" "$root$library"
-done
-for applet in sh ip ping wget sha256sum udhcpc httpd cat grep sleep mkdir hostname ls ps seq; do ln -s busybox "$root/bin/$applet"; done
+libraries=$(ldd "$busybox" 2>/dev/null | grep -o '/[^ ]*' || true)
+for library in $libraries; do install -D "$(readlink -f "$library")" "$root$library"; done
+for applet in sh ip ping wget sha256sum udhcpc httpd cat grep sleep mkdir hostname ls ps seq test head mv; do ln -s busybox "$root/bin/$applet"; done
 ln -s ../bin/busybox "$root/sbin/init"
 
 cat >"$root/etc/inittab" <<'INITTAB'
@@ -42,6 +42,7 @@ chmod 0755 "$root/etc/udhcpc.script"
 echo 'root:x:0:0:root:/:/bin/sh' >"$root/etc/passwd"
 echo 'root:x:0:' >"$root/etc/group"
 install -m 0755 probe-check.sh "$root/usr/bin/probe-check"
+install -m 0755 probe-payload.sh "$root/usr/bin/probe-payload"
 
 cat >"$work/metadata.yaml" <<METADATA
 architecture: $(uname -m)
