@@ -5,7 +5,6 @@ import { z } from 'zod';
 import { MusterError } from '../../error.js';
 import { findKernel, probeAccelerator } from '../rack/accelerator.js';
 import { namespaceExists, execIn } from '../rack/namespace.js';
-import type { Accelerator } from '../rack/machine-spec.js';
 import { Rack } from '../rack/rack.js';
 import { type LabOptions, machinesOf } from './lab-options.js';
 import { inLab, type LabPlaces, musterCommand } from './lab-places.js';
@@ -27,12 +26,22 @@ export async function bringLabUp(
 ): Promise<number> {
   const lab = new LabRun(options, places);
   const began = performance.now();
-  const times = await runStages(await lab.stages(write), {
-    known: readTimes(places),
-    write,
-    nowMs: () => performance.now(),
-    everyMs: 15_000,
-  });
+  let times: StageTime[];
+  try {
+    times = await runStages(lab.stages(), {
+      known: readTimes(places),
+      write,
+      nowMs: () => performance.now(),
+      everyMs: 15_000,
+    });
+  } catch (error) {
+    if (Rack.existsIn(places.dir)) {
+      write(
+        `the lab stays as it is: \`${inLab.command(places)} status\` looks around, \`npm run lab -- down\` removes it`,
+      );
+    }
+    throw error;
+  }
   keepTimes(places, times);
   write(summary(lab, options, places, times, (performance.now() - began) / 1000));
   return lab.exitCode;
@@ -55,7 +64,6 @@ export async function takeLabDown(places: LabPlaces): Promise<boolean> {
 /** One run of `lab up`: what a stage finds out, later ones use. */
 class LabRun {
   exitCode = 1;
-  accelerator: Accelerator = 'tcg';
   private opened: Rack | null = null;
 
   constructor(
@@ -68,33 +76,19 @@ class LabRun {
     return this.opened;
   }
 
-  stages(write: (line: string) => void): Promise<Stage[]> {
-    const up: Stage = {
-      name: 'bundle',
-      expectedSeconds: 240,
-      run: async () => {
-        this.exitCode = await this.show(['up', this.options.bundle, '--on', 'metal', '--yes']);
-        if (this.exitCode !== 0) {
-          write(
-            `the lab is still there: look around with ${inLab.command(this.places)}, remove it with \`npm run lab -- down\``,
-          );
-          throw new MusterError('internal', `cannot bring ${this.options.bundle} up: exit code ${this.exitCode}`, {
-            hint: `${inLab.command(this.places)} status; the server's log: ${inLab.serverLog(this.places)}`,
-          });
-        }
-      },
-    };
+  stages(): Stage[] {
+    const bundle: Stage = { name: 'bundle', expectedSeconds: 240, run: () => this.bringBundleUp() };
     if (this.options.keep && Rack.existsIn(this.places.dir)) {
       this.opened = Rack.open(this.places.dir);
-      return Promise.resolve([up]);
+      return [bundle];
     }
-    return Promise.resolve([
+    return [
       { name: 'network', expectedSeconds: 2, run: (tell) => this.makeNetwork(tell) },
       { name: 'server', expectedSeconds: 12, run: (tell) => startLabServer(this.rack, this.places, tell) },
       { name: 'images', expectedSeconds: 150, run: (tell) => this.buildImages(tell) },
       { name: 'machines', expectedSeconds: 6, run: (tell) => this.makeMachines(tell) },
-      up,
-    ]);
+      bundle,
+    ];
   }
 
   private async makeNetwork(tell: (text: string) => void): Promise<void> {
@@ -119,7 +113,6 @@ class LabRun {
 
   private async makeMachines(tell: (text: string) => void): Promise<void> {
     const { accelerator, reason } = await probeAccelerator(findKernel(['/boot', ...this.builtKernels()]));
-    this.accelerator = accelerator;
     tell(accelerator === 'kvm' ? `KVM works (${reason})` : `software emulation, no KVM (${reason})`);
     this.opened = Rack.open(this.places.dir, accelerator);
     await this.setUp(
@@ -132,6 +125,15 @@ class LabRun {
       // The power address is all that muster is told; it finds out the rest when the machine boots.
       await this.setUp('machines', 'declare', machine.name, '--power', 'qemu', '-p', `socket=${machine.socket}`);
       tell(`${machine.name}: ${machine.firmware}${machine.secureBoot ? ', Secure Boot' : ''}, powered off`);
+    }
+  }
+
+  private async bringBundleUp(): Promise<void> {
+    this.exitCode = await this.show(['up', this.options.bundle, '--on', 'metal', '--yes']);
+    if (this.exitCode !== 0) {
+      throw new MusterError('internal', `cannot bring ${this.options.bundle} up: exit code ${this.exitCode}`, {
+        hint: `the server's log: ${inLab.serverLog(this.places)}`,
+      });
     }
   }
 
