@@ -102,6 +102,20 @@ export class Delivery implements StepContext {
     await this.append(this.secrets.apply(text), null);
   }
 
+  async alive(): Promise<void> {
+    const now = this.clock.now();
+    const rows = await this.outside.database.query(`update step set last_sign_at = $4 where ${FENCED} returning id`, [
+      ...fenceOf(this.claim),
+      now,
+    ]);
+    this.mustHold(rows);
+    this.lastSignAt = now;
+  }
+
+  async note(text: string): Promise<void> {
+    await this.append(this.secrets.apply(text), null, false);
+  }
+
   async logFrom(offset: number, bytes: Buffer, final = false): Promise<number> {
     const skip = this.logOffset - offset;
     if (skip < 0) {
@@ -140,7 +154,7 @@ export class Delivery implements StepContext {
     ]);
   }
 
-  private async append(text: string, source: { from: number; to: number } | null): Promise<void> {
+  private async append(text: string, source: { from: number; to: number } | null, isSign = true): Promise<void> {
     if (text === '') return;
     const now = this.clock.now();
     try {
@@ -148,13 +162,14 @@ export class Delivery implements StepContext {
         text,
         source,
         now,
+        isSign,
         capBytes: this.outside.settings.logBytesPerStep,
       });
     } catch (error) {
       if (error instanceof SupersededError) this.abort(error);
       throw error;
     }
-    this.lastSignAt = now;
+    if (isSign) this.lastSignAt = now;
   }
 
   private mustHold(rows: readonly unknown[]): void {

@@ -13,6 +13,7 @@ import type { Clock } from '../platform/clock.js';
 import type { Settings } from '../platform/config/index.js';
 import { CLOCK, PlatformModule, SECRET_BOX, SETTINGS } from '../platform/index.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
+import { REMOTE, SshRemote } from '../platform/remote/index.js';
 import { StepQueue, StepQueueListener, type StepQueueOptions } from '../platform/queue/index.js';
 import { databaseOf } from './database.js';
 import { Engine, systemRandomness } from './engine.js';
@@ -72,15 +73,16 @@ const providers: Provider[] = [
         `${hostname()}/${process.pid}`,
       ),
   },
+  { provide: REMOTE, useFactory: () => new SshRemote() },
   { provide: RunsService, inject: [Engine], useFactory: (engine: Engine) => engine.runs },
 ];
 
 /**
  * The pipeline in a process. Other rooms inject {@link RunsService}, and in their `onModuleInit` register handlers with
  * {@link HandlerRegistry} and owners of subjects with {@link SubjectRegistry}. With the role `worker` it takes steps,
- * with `scheduler` it sweeps.
+ * with `scheduler` it sweeps. REMOTE is the way to nodes.
  */
-@Module({ imports: [PlatformModule], providers, exports: [RunsService, HandlerRegistry, SubjectRegistry] })
+@Module({ imports: [PlatformModule], providers, exports: [RunsService, HandlerRegistry, SubjectRegistry, REMOTE] })
 export class PipelineModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
   private listener: StepQueueListener | null = null;
 
@@ -88,6 +90,7 @@ export class PipelineModule implements OnApplicationBootstrap, BeforeApplication
     @Inject(Engine) private readonly engine: Engine,
     @Inject(StepQueue) private readonly queue: StepQueue,
     @Inject(HandlerRegistry) private readonly handlers: HandlerRegistry,
+    @Inject(REMOTE) private readonly remote: SshRemote,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
@@ -105,6 +108,6 @@ export class PipelineModule implements OnApplicationBootstrap, BeforeApplication
   async beforeApplicationShutdown(): Promise<void> {
     await this.listener?.close();
     await Promise.all([this.engine.worker.stop(), this.engine.sweeper.stop()]);
-    await this.queue.close();
+    await Promise.all([this.queue.close(), this.remote.close()]);
   }
 }

@@ -59,6 +59,10 @@ export interface StepContext {
   saveState(state: JsonObject): Promise<void>;
   /** Appends whole lines to the step's log; counts as a sign of life. */
   log(text: string): Promise<void>;
+  /** A sign of life and nothing else: for steps whose work is to wait. */
+  alive(): Promise<void>;
+  /** Appends to the log without counting as a sign of life: "the node does not answer". */
+  note(text: string): Promise<void>;
   /** How many bytes of the step's log elsewhere (on the node, at the agent) are stored already. */
   readonly logOffset: number;
   /**

@@ -8,11 +8,13 @@ export interface LogAppend {
   /** Where the log's source has been read to; null where there is no source. */
   source: { from: number; to: number } | null;
   now: Date;
+  /** Counts as a sign of life. */
+  isSign: boolean;
   capBytes: number;
 }
 
 /**
- * Appends to a step's log, under the fence, as a sign of life. With a source, it is appended only if the log is read to
+ * Appends to a step's log, under the fence. With a source, it is appended only if the log is read to
  * exactly `source.from`: the same bytes twice are stored once. Over the cap one marker is stored, and then nothing.
  */
 export async function appendLog(sql: Sql, claim: Fence & { attempt: number }, append: LogAppend): Promise<void> {
@@ -27,7 +29,7 @@ export async function appendLog(sql: Sql, claim: Fence & { attempt: number }, ap
          log_capped or log_bytes + octet_length($4) > $9 as capped
        from old
      ), grown as (
-       update step set last_sign_at = $5,
+       update step set last_sign_at = case when $11 then $5 else last_sign_at end,
          log_bytes = step.log_bytes + case when moved then octet_length(piece.text) else 0 end,
          log_capped = case when moved then piece.capped else step.log_capped end,
          log_source = case when moved then coalesce($8, step.log_source) else step.log_source end
@@ -46,6 +48,7 @@ export async function appendLog(sql: Sql, claim: Fence & { attempt: number }, ap
       append.source?.to ?? null,
       append.capBytes,
       marker,
+      append.isSign,
     ],
   );
   if (rows.length === 0) throw new SupersededError(claim);

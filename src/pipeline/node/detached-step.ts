@@ -1,0 +1,200 @@
+import { MusterError } from '../../error.js';
+import { quoteArgument, type RemoteShell } from '../../platform/remote/index.js';
+import { runner } from './runner.js';
+import { tarOf } from './tar.js';
+
+/** What the node says of an execution. */
+export interface NodeState {
+  /**
+   * unknown: never started. interrupted: started under another boot, or the one who waited for it is gone, and no exit
+   * code was recorded.
+   */
+  state: 'unknown' | 'running' | 'finished' | 'interrupted';
+  /** Which start this is, from 1; 0 where there was none. */
+  tries: number;
+  bootId: string;
+  exitCode: number | null;
+  /** It was told to stop. */
+  cancelled: boolean;
+  /** The script asked for a reboot. */
+  wantsReboot: boolean;
+  progress: { number: number; percent: number; text: string } | null;
+  /** The content of $MUSTER_OUTPUT so far. */
+  output: string;
+  /** The log from the asked offset on; not all of it at once where it is long. */
+  log: Buffer;
+  logBytes: number;
+}
+
+export interface StepFiles {
+  script: string;
+  /** JSON for $MUSTER_INPUT. */
+  input: string;
+  environment: Readonly<Record<string, string>>;
+  /** Relative paths are below the script's working folder. */
+  files: readonly { path: string; content: string | Buffer; mode?: number }[];
+}
+
+/** The node has seen a higher fence: another worker has this execution now. */
+export class FenceRefusedError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'FenceRefusedError';
+  }
+}
+
+export interface DetachedStepOptions {
+  /** `sudo -n` where the login is not root's. */
+  prefix?: readonly string[];
+  /** For tests: MUSTER_ROOT, MUSTER_BOOT_ID_FILE, MUSTER_REBOOT_COMMAND. */
+  environment?: Readonly<Record<string, string>>;
+}
+
+const EXIT = { noRunner: 90, busy: 91, fenceRefused: 92 } as const;
+const OPERATION_TIMEOUT_MS = 45_000;
+const CHECK_TIMEOUT_MS = 90_000;
+const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+
+/** One execution on a node, by the runner's protocol over a shell. Every operation carries the fence. */
+export class DetachedStep {
+  constructor(
+    private readonly shell: RemoteShell,
+    private readonly execution: { id: string; fence: number; stepId: string },
+    private readonly options: DetachedStepOptions = {},
+  ) {}
+
+  async status(logOffset: number, signal?: AbortSignal): Promise<NodeState> {
+    return parseState(await this.operate('status', [String(logOffset)], { signal, readOnly: true }));
+  }
+
+  /** Starts the nth start, unless it runs or was started before. */
+  async start(number: number, files: StepFiles, signal?: AbortSignal): Promise<NodeState> {
+    const stdin = pack(files);
+    return parseState(await this.operate('start', [String(number), this.execution.stepId], { stdin, signal }));
+  }
+
+  /** Runs another script to its end, within a minute: is it done already? */
+  async check(files: StepFiles, signal?: AbortSignal): Promise<{ exitCode: number; log: string }> {
+    const options = { stdin: pack(files), signal, timeoutMs: CHECK_TIMEOUT_MS };
+    const fields = fieldsOf(await this.operate('check', [], options));
+    return { exitCode: Number(fields.get('check') ?? 1), log: decode(fields.get('log')).toString() };
+  }
+
+  /** Ends the script and all of its process group. */
+  async cancel(signal?: AbortSignal): Promise<void> {
+    await this.operate('cancel', [], { signal });
+  }
+
+  async reboot(signal?: AbortSignal): Promise<void> {
+    await this.operate('reboot', [], { signal });
+  }
+
+  private async operate(
+    operation: string,
+    parameters: readonly string[],
+    options: { stdin?: Buffer; signal?: AbortSignal | undefined; readOnly?: boolean; timeoutMs?: number },
+  ): Promise<string> {
+    const { id, fence } = this.execution;
+    const argv = [
+      ...this.command('[ -f "$0" ] || exit 90; exec sh "$0" "$@"'),
+      ...[this.runnerPath(), operation, id, String(fence), ...parameters],
+    ];
+    const execOptions = { timeoutMs: OPERATION_TIMEOUT_MS, ...options };
+    let result = await this.shell.exec(argv, execOptions);
+    if (result.code === EXIT.noRunner) {
+      await this.install(options.signal);
+      result = await this.shell.exec(argv, execOptions);
+    }
+    if (result.code === 0) return result.stdout;
+    const reason = result.stderr.trim().split('\n').slice(-3).join(' | ');
+    if (result.code === EXIT.fenceRefused) throw new FenceRefusedError(reason);
+    throw new MusterError(
+      'unavailable',
+      `cannot ${operation} the step on its node: ${reason} (code ${result.code ?? 'none'})`,
+    );
+  }
+
+  private async install(signal?: AbortSignal): Promise<void> {
+    const script =
+      'set -e; umask 022; mkdir -p "$(dirname "$0")"; cat >"$0.$$"; mv -f "$0.$$" "$0"; chmod 700 "$(dirname "$(dirname "$0")")/steps" 2>/dev/null || true';
+    const argv = [...this.command(script), this.runnerPath()];
+    const result = await this.shell.exec(argv, { stdin: runner.text, ...(signal === undefined ? {} : { signal }) });
+    if (result.code === 0) return;
+    throw new MusterError('unavailable', `cannot put the step runner on the node: ${result.stderr.trim()}`);
+  }
+
+  private command(script: string): string[] {
+    const environment = Object.entries(this.options.environment ?? {}).map(([name, value]) => `${name}=${value}`);
+    const env = environment.length === 0 ? [] : ['env', ...environment];
+    return [...(this.options.prefix ?? []), ...env, 'sh', '-c', script];
+  }
+
+  private runnerPath(): string {
+    return `${this.options.environment?.MUSTER_ROOT ?? '/var/lib/muster'}/lib/${runner.name}`;
+  }
+}
+
+/** Names in the archive are ours; the paths they go to are in `index`. */
+function pack(files: StepFiles): Buffer {
+  const index = files.files.map((file, number) => {
+    if (/[\t\n\0]/.test(file.path) || file.path === '' || file.path.split('/').includes('..')) {
+      throw new MusterError('invalid', `cannot put a file at "${file.path}" on a node`);
+    }
+    return `${number}\t${(file.mode ?? 0o644).toString(8)}\t${file.path}\n`;
+  });
+  return tarOf([
+    { name: 'script', content: files.script },
+    { name: 'input.json', content: files.input },
+    { name: 'env', content: environmentFile(files.environment) },
+    { name: 'index', content: index.join('') },
+    ...files.files.map((file, number) => ({ name: String(number), content: file.content })),
+  ]);
+}
+
+function environmentFile(environment: Readonly<Record<string, string>>): string {
+  return Object.entries(environment)
+    .map(([name, value]) => {
+      if (!ENVIRONMENT_NAME.test(name)) {
+        throw new MusterError('invalid', `cannot set "${name}" in the environment: it is no name for a variable`);
+      }
+      return `export ${name}=${quoteArgument(value)}\n`;
+    })
+    .join('');
+}
+
+function fieldsOf(text: string): Map<string, string> {
+  return new Map(
+    text.split('\n').map((line) => {
+      const space = line.indexOf(' ');
+      return space < 0 ? [line, ''] : [line.slice(0, space), line.slice(space + 1)];
+    }),
+  );
+}
+
+const decode = (base64: string | undefined) => Buffer.from(base64 ?? '', 'base64');
+const STATES: readonly string[] = ['unknown', 'running', 'finished', 'interrupted'] satisfies NodeState['state'][];
+
+function parseState(text: string): NodeState {
+  const fields = fieldsOf(text);
+  const state = fields.get('state') ?? '';
+  if (!STATES.includes(state)) {
+    throw new MusterError('unavailable', `cannot understand the node: it says "${text.slice(0, 200)}"`);
+  }
+  const exit = fields.get('exit') ?? '';
+  const progress = /^(\d+) (\d+) ?(.*)$/.exec(fields.get('progress') ?? '');
+  return {
+    state: state as NodeState['state'],
+    tries: Number(fields.get('try') ?? 0),
+    bootId: fields.get('boot') ?? '',
+    exitCode: exit === '' ? null : Number(exit),
+    cancelled: fields.has('cancelled'),
+    wantsReboot: fields.has('reboot'),
+    progress:
+      progress === null
+        ? null
+        : { number: Number(progress[1]), percent: Number(progress[2]), text: (progress[3] ?? '').trim() },
+    output: decode(fields.get('output')).toString(),
+    log: decode(fields.get('log')),
+    logBytes: Number(fields.get('size') ?? 0),
+  };
+}

@@ -1,0 +1,26 @@
+import { MusterError } from '../../error.js';
+import type { Remote, RemoteShell, RemoteTarget } from '../../platform/remote/index.js';
+
+/** Where nodes are, and how to reach them; who keeps nodes implements it. */
+export interface NodeDirectory {
+  find(nodeId: string): Promise<(RemoteTarget & { name: string }) | null>;
+}
+
+export const NODE_DIRECTORY = Symbol('NodeDirectory');
+
+/** Connects to a node for one piece of work. Throws `not-found` (permanent) or what {@link Remote.connect} throws. */
+export async function withNode<Result>(
+  needs: { remote: Remote; nodes: NodeDirectory },
+  nodeId: string,
+  signal: AbortSignal,
+  work: (shell: RemoteShell, target: RemoteTarget & { name: string }) => Promise<Result>,
+): Promise<Result> {
+  const target = await needs.nodes.find(nodeId);
+  if (target === null) throw new MusterError('not-found', `cannot find node ${nodeId}: it was removed`);
+  const shell = await needs.remote.connect(target, { signal, timeoutMs: 10_000 });
+  try {
+    return await work(shell, target);
+  } finally {
+    await shell.close();
+  }
+}

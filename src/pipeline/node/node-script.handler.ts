@@ -1,0 +1,287 @@
+import { z } from 'zod';
+import { messageOf, MusterError } from '../../error.js';
+import type { JsonObject } from '../../plan/index.js';
+import { HostKeyMismatchError, type Remote, type RemoteShell } from '../../platform/remote/index.js';
+import type { StepContext, StepHandler, StepOutcome } from '../step-handler.js';
+import {
+  DetachedStep,
+  FenceRefusedError,
+  type DetachedStepOptions,
+  type NodeState,
+  type StepFiles,
+} from './detached-step.js';
+import { exitOutcome } from './exit-code.js';
+import { withNode, type NodeDirectory } from './node-directory.js';
+import { parseOutputFile } from './output-file.js';
+
+/** Input of a step of the kind `node.script`. */
+export const nodeScriptInput = z.object({
+  nodeId: z.string(),
+  /** Text of the script; sh unless it begins with `#!`. */
+  script: z.string(),
+  /** Exit code 0: there is nothing to do. Asked before the first start, and when it is not known how the last ended. */
+  checkScript: z.string().optional(),
+  /** What the script finds as JSON in the file $MUSTER_INPUT. */
+  input: z.json().optional(),
+  environment: z.record(z.string(), z.string()).optional(),
+  /** The step may reboot the node: by `muster-reboot` (it is run again afterwards), or once when it has succeeded. */
+  reboot: z.boolean().optional(),
+  files: z.array(z.object({ path: z.string(), content: z.string(), mode: z.number().int().optional() })).optional(),
+});
+type Input = z.infer<typeof nodeScriptInput>;
+
+const POLL_FIRST_MS = 250;
+const POLL_MOST_MS = 3000;
+const UNREACHABLE_MS = 2000;
+const UNREACHABLE_MOST_MS = 15_000;
+
+/** The handler's notes between deliveries. */
+interface Notes {
+  /** The start that is wanted on the node, from 1. One more only when how the last one ended is known and dealt with. */
+  wanted: number;
+  polls: number;
+  unreachable: number;
+  progressSeen: number;
+  /** Set while a reboot is waited out: the boot that is to end, and whether the script runs again afterwards. */
+  rebooting: { from: string; again: boolean } | null;
+  reboots: number;
+}
+
+/**
+ * Runs a script on a node, detached: it outlives the connection, this process and the job. Each delivery asks the node
+ * how things are, does the next thing, and comes back later.
+ */
+export class NodeScriptHandler implements StepHandler {
+  readonly kind = 'node.script';
+  readonly resumable = true;
+
+  constructor(
+    private readonly needs: { remote: Remote; nodes: NodeDirectory },
+    private readonly options: DetachedStepOptions = {},
+  ) {}
+
+  async run(context: StepContext): Promise<StepOutcome> {
+    const input = nodeScriptInput.parse(context.input);
+    const notes = notesOf(context.state);
+    try {
+      return await withNode(this.needs, input.nodeId, context.signal, (shell, target) =>
+        this.look(context, input, notes, this.stepOn(shell, context, target.user)),
+      );
+    } catch (error) {
+      return this.notNow(context, notes, error);
+    }
+  }
+
+  async cancel(context: StepContext): Promise<void> {
+    const input = nodeScriptInput.parse(context.input);
+    const notes = notesOf(context.state);
+    await withNode(this.needs, input.nodeId, context.signal, (shell, target) =>
+      this.stepOn(shell, context, target.user).cancel(context.signal),
+    );
+    await context.saveState({ ...context.state, ...json({ ...notes, rebooting: null }) });
+  }
+
+  private stepOn(shell: RemoteShell, context: StepContext, user: string): DetachedStep {
+    const execution = { id: context.executionId, fence: context.fence, stepId: context.stepId };
+    return new DetachedStep(
+      shell,
+      execution,
+      user === 'root' ? this.options : { ...this.options, prefix: ['sudo', '-n'] },
+    );
+  }
+
+  private async look(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
+    const state = await step.status(context.logOffset, context.signal);
+    notes.unreachable = 0;
+    await this.copyLog(context, step, state);
+    await markProgress(context, notes, state);
+    if (notes.rebooting !== null) return this.afterReboot(context, input, notes, step, state, notes.rebooting);
+    // A start that this execution wanted in vain: `wanted` rises only once the one before is dealt with.
+    if (state.tries < notes.wanted && state.state !== 'running') return this.begin(context, input, notes, step);
+    switch (state.state) {
+      case 'unknown':
+        return this.begin(context, input, notes, step);
+      case 'running':
+        return poll(context, notes);
+      case 'interrupted':
+        return this.interrupted(context, input, notes, step);
+      case 'finished':
+        return state.cancelled
+          ? this.interrupted(context, input, notes, step)
+          : this.finished(context, input, notes, step, state);
+    }
+  }
+
+  /** Copies all of the log that is there; an end is only believed when its log is stored. */
+  private async copyLog(context: StepContext, step: DetachedStep, first: NodeState): Promise<void> {
+    const { secretOutputs } = tolerantOutputs(first.output);
+    context.mask(Object.values(secretOutputs));
+    let state = first;
+    for (;;) {
+      const from = context.logOffset;
+      const atEnd = from + state.log.length >= state.logBytes && first.state !== 'running';
+      const to = await context.logFrom(from, state.log, atEnd);
+      if (to === from || to >= state.logBytes) return;
+      state = await step.status(to, context.signal);
+    }
+  }
+
+  private async begin(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
+    const done = await this.isDone(context, input, notes, step);
+    if (done) return { kind: 'done', note: 'the check says that it is done already' };
+    notes.progressSeen = 0;
+    await save(context, notes);
+    await step.start(notes.wanted, filesOf(input, input.script, context, notes), context.signal);
+    return poll(context, notes);
+  }
+
+  private async isDone(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<boolean> {
+    if (input.checkScript === undefined) return false;
+    const check = await step.check(filesOf(input, input.checkScript, context, notes), context.signal);
+    if (check.log !== '') await context.log(`[check, code ${check.exitCode}]\n${check.log.replace(/\n?$/, '\n')}`);
+    return check.exitCode === 0;
+  }
+
+  /** It began, and nobody knows how far it came. */
+  private async interrupted(
+    context: StepContext,
+    input: Input,
+    notes: Notes,
+    step: DetachedStep,
+  ): Promise<StepOutcome> {
+    if (await this.isDone(context, input, notes, step)) {
+      return { kind: 'done', note: 'it was interrupted; the check says that it is done' };
+    }
+    if (input.checkScript === undefined && !context.repeatable && input.reboot !== true) {
+      return {
+        kind: 'failed',
+        failure: 'needs-operator',
+        reason: 'interrupted: the step was stopped in the middle, and may not be repeated',
+        hint: 'look on the node what it has done; then retry the step, or skip it',
+      };
+    }
+    await context.log('[muster: the step was interrupted and is started again]\n');
+    notes.wanted += 1;
+    notes.progressSeen = 0;
+    await save(context, notes);
+    await step.start(notes.wanted, filesOf(input, input.script, context, notes), context.signal);
+    return poll(context, notes);
+  }
+
+  private async finished(
+    context: StepContext,
+    input: Input,
+    notes: Notes,
+    step: DetachedStep,
+    state: NodeState,
+  ): Promise<StepOutcome> {
+    const code = state.exitCode ?? 1;
+    if (code === 0 && input.reboot === true && (state.wantsReboot || notes.reboots === 0)) {
+      notes.rebooting = { from: state.bootId, again: state.wantsReboot };
+      await save(context, notes);
+      await step.reboot(context.signal);
+      await context.log('[muster: rebooting the node]\n');
+      return { kind: 'again', afterMs: UNREACHABLE_MS };
+    }
+    if (code === 0) return { kind: 'done', exitCode: 0, ...parseOutputFile(state.output) };
+    const outcome = exitOutcome(code, context.repeatable, lastLineOf(state.log));
+    // Its end is known: the next attempt is to start the script again, not to read this exit code again.
+    if (outcome.failure === 'transient') await save(context, { ...notes, wanted: notes.wanted + 1 });
+    return outcome;
+  }
+
+  private async afterReboot(
+    context: StepContext,
+    input: Input,
+    notes: Notes,
+    step: DetachedStep,
+    state: NodeState,
+    rebooting: { from: string; again: boolean },
+  ): Promise<StepOutcome> {
+    if (state.bootId === rebooting.from) {
+      notes.polls += 1;
+      // The order may have been lost with the worker that gave it.
+      if (notes.polls % 20 === 0) await step.reboot(context.signal);
+      await save(context, notes);
+      return { kind: 'again', afterMs: 1000 };
+    }
+    await context.log('[muster: the node is back]\n');
+    const next = { ...notes, rebooting: null, reboots: notes.reboots + 1, polls: 0 };
+    if (!rebooting.again) {
+      await save(context, next);
+      return { kind: 'done', exitCode: 0, ...parseOutputFile(state.output) };
+    }
+    next.wanted += 1;
+    next.progressSeen = 0;
+    await save(context, next);
+    await step.start(next.wanted, filesOf(input, input.script, context, next), context.signal);
+    return poll(context, next);
+  }
+
+  /** A node that does not answer is asked again until the step's own limits; what a person must see to is told. */
+  private async notNow(context: StepContext, notes: Notes, error: unknown): Promise<StepOutcome> {
+    if (error instanceof HostKeyMismatchError) {
+      return { kind: 'failed', failure: 'needs-operator', reason: error.message, hint: error.hint ?? '' };
+    }
+    if (error instanceof FenceRefusedError) {
+      return { kind: 'failed', failure: 'needs-operator', reason: `the node has a newer execution: ${error.message}` };
+    }
+    if (!(error instanceof MusterError) || error.kind !== 'unavailable' || context.signal.aborted) throw error;
+    notes.unreachable += 1;
+    await context.saveState(json(notes));
+    if (notes.unreachable === 1 || notes.unreachable % 20 === 0) {
+      // Without a sign of life: a node that is away for long is a stall.
+      await context.note(`[muster: ${messageOf(error)}; asking again]\n`);
+    }
+    return { kind: 'again', afterMs: Math.min(UNREACHABLE_MS * notes.unreachable, UNREACHABLE_MOST_MS) };
+  }
+}
+
+function notesOf(state: JsonObject): Notes {
+  return { wanted: 1, polls: 0, unreachable: 0, progressSeen: 0, rebooting: null, reboots: 0, ...state };
+}
+
+const json = (notes: Notes): JsonObject => ({ ...notes, rebooting: notes.rebooting });
+
+async function save(context: StepContext, notes: Notes): Promise<void> {
+  await context.saveState(json(notes));
+}
+
+/** Soon at first, then less and less often. */
+async function poll(context: StepContext, notes: Notes): Promise<StepOutcome> {
+  notes.polls += 1;
+  await save(context, notes);
+  return { kind: 'again', afterMs: Math.min(POLL_FIRST_MS * 1.3 ** Math.min(notes.polls, 20), POLL_MOST_MS) };
+}
+
+async function markProgress(context: StepContext, notes: Notes, state: NodeState): Promise<void> {
+  if (state.progress === null || state.progress.number === notes.progressSeen) return;
+  notes.progressSeen = state.progress.number;
+  await context.progress(state.progress.percent, state.progress.text === '' ? undefined : state.progress.text);
+}
+
+/** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
+function tolerantOutputs(text: string): { secretOutputs: Record<string, string> } {
+  try {
+    return parseOutputFile(text.slice(0, text.lastIndexOf('\n') + 1));
+  } catch {
+    return { secretOutputs: {} };
+  }
+}
+
+function filesOf(input: Input, script: string, context: StepContext, notes: Notes): StepFiles {
+  return {
+    script,
+    input: JSON.stringify(input.input ?? {}),
+    environment: {
+      ...input.environment,
+      MUSTER_ATTEMPT: String(context.attempt),
+      MUSTER_REBOOTS: String(notes.reboots),
+    },
+    files: input.files ?? [],
+  };
+}
+
+function lastLineOf(log: Buffer): string {
+  return log.toString().trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
+}

@@ -1,0 +1,51 @@
+import { MusterError } from '../../error.js';
+
+/** What a script published. */
+export interface PublishedValues {
+  outputs: Record<string, string>;
+  secretOutputs: Record<string, string>;
+}
+
+export const OUTPUT_CAP_BYTES = 1024 * 1024;
+const NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
+
+/**
+ * Reads a script's `$MUSTER_OUTPUT`: lines `key=value`, blocks `key<<EOF` to a line `EOF`, either with `secret ` before
+ * it; empty lines and lines that begin with `#` are left out; the last of two equal keys counts.
+ */
+export function parseOutputFile(text: string): PublishedValues {
+  if (Buffer.byteLength(text) > OUTPUT_CAP_BYTES) throw badOutput(0, `it is longer than ${OUTPUT_CAP_BYTES} bytes`);
+  const values: PublishedValues = { outputs: {}, secretOutputs: {} };
+  const lines = text.split('\n');
+  for (let at = 0; at < lines.length; at += 1) {
+    const line = (lines[at] ?? '').replace(/\r$/, '');
+    if (line === '' || line.startsWith('#')) continue;
+    const isSecret = /^secret\s+/.test(line);
+    const entry = line.replace(/^secret\s+/, '');
+    const block = /^([^=<]+)<<\s*(\S+)$/.exec(entry);
+    const equals = entry.indexOf('=');
+    if (block === null && equals < 1) throw badOutput(at + 1, 'expected key=value or key<<EOF');
+    const name = block?.[1]?.trim() ?? entry.slice(0, equals).trim();
+    if (!NAME.test(name)) throw badOutput(at + 1, `"${name.slice(0, 80)}" is no name for a value`);
+    let value = entry.slice(equals + 1);
+    if (block !== null) {
+      const end = lines.indexOf(block[2] ?? '', at + 1);
+      if (end < 0) throw badOutput(at + 1, `the block has no end "${block[2] ?? ''}"`);
+      value = lines.slice(at + 1, end).join('\n');
+      at = end;
+    }
+    // `hasOwn`-safe: a script may well publish "constructor".
+    define(isSecret ? values.secretOutputs : values.outputs, name, value);
+  }
+  return values;
+}
+
+function define(target: Record<string, string>, name: string, value: string): void {
+  Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function badOutput(line: number, message: string): MusterError {
+  return new MusterError('invalid', `cannot read what the script published: line ${line}: ${message}`, {
+    hint: 'append lines key=value, or key<<EOF blocks, to $MUSTER_OUTPUT',
+  });
+}

@@ -1,0 +1,223 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * The program that runs steps on a node: POSIX sh, with what Debian's and Ubuntu's essential packages have (flock and
+ * setsid of util-linux, coreutils, tar). Called as `OPERATION EXECUTION FENCE [ARGUMENT…]`; it takes the lock of the
+ * execution, refuses a fence lower than the recorded one, records the fence, and only then does or answers anything.
+ *
+ * The journal of an execution is the folder /var/lib/muster/steps/EXECUTION:
+ *   lock       flock: one operation at a time        fence      the highest fence seen
+ *   alive      flock: held while the step runs       boot_id    the boot it was started under
+ *   try        which start this is, from 1           step       the step's id
+ *   script     what is run                           input.json its input (0600), removed at the end
+ *   log        its output                            output     what it published
+ *   progress   "number percent text"                 exit       exit code; written last
+ *
+ * Operations: status OFFSET | start TRY STEP (journal files as tar on stdin) | check (the same) | cancel | reboot.
+ * Exit code 92: fence refused; 91: another operation holds the lock.
+ */
+const RUNNER = String.raw`#!/bin/sh
+umask 077
+operation=$1 execution=$2 fence=$3
+[ -n "$MUSTER_ROOT" ] || MUSTER_ROOT=/var/lib/muster
+export MUSTER_ROOT
+dir=$MUSTER_ROOT/steps/$execution
+self=$0
+
+boot_id() {
+  if [ -n "$MUSTER_BOOT_ID_FILE" ]; then cat "$MUSTER_BOOT_ID_FILE"; return; fi
+  # A container keeps its host's boot_id when it restarts, but not the start time of its first process.
+  echo "$(cat /proc/sys/kernel/random/boot_id)-$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)"
+}
+
+record() { # NAME VALUE, durable before it returns
+  printf '%s\n' "$2" >"$dir/$1.new" && { sync "$dir/$1.new" 2>/dev/null || sync; } && mv -f "$dir/$1.new" "$dir/$1"
+}
+
+recall() { cat "$dir/$1" 2>/dev/null || echo "$2"; }
+
+is_alive() { ! flock -n "$dir/alive" true 2>/dev/null; }
+
+state() {
+  if [ ! -f "$dir/try" ]; then echo unknown; return; fi
+  if [ -f "$dir/exit" ]; then echo finished; return; fi
+  if [ "$(boot_id)" != "$(recall boot_id)" ]; then echo interrupted; return; fi
+  if is_alive; then echo running; return; fi
+  # Its end may have come between the two looks.
+  if [ -f "$dir/exit" ]; then echo finished; else echo interrupted; fi
+}
+
+members() { # processes of this execution, wherever they went
+  for environ in /proc/[0-9]*/environ; do
+    tr '\000' '\n' <"$environ" 2>/dev/null | grep -qx "MUSTER_EXECUTION=$1" && echo "$environ" | cut -d/ -f3
+  done 2>/dev/null
+}
+
+stop_group() { # EXECUTION: TERM, up to five seconds, KILL
+  where=$MUSTER_ROOT/steps/$1
+  : >"$where/cancelled"
+  signal=TERM count=0
+  while ! flock -n "$where/alive" true 2>/dev/null; do
+    group=$(cat "$where/pgid" 2>/dev/null)
+    [ -n "$group" ] && kill -s "$signal" -- "-$group" 2>/dev/null
+    sleep 0.1
+    count=$((count + 1))
+    [ "$count" -ge 50 ] && signal=KILL
+    [ "$count" -ge 100 ] && return 1
+  done
+  # If the one who waits for it was killed, nobody has recorded an end.
+  [ -f "$where/exit" ] || for process in $(members "$1"); do kill -KILL "$process" 2>/dev/null; done
+  return 0
+}
+
+stop_other_executions() { # of the same step: an operator began it anew
+  for other in "$MUSTER_ROOT"/steps/*/step; do
+    [ -f "$other" ] || continue
+    name=$(basename "$(dirname "$other")")
+    [ "$name" = "$execution" ] && continue
+    [ "$(cat "$other")" = "$1" ] || continue
+    echo 2000000000 >"$MUSTER_ROOT/steps/$name/fence"
+    stop_group "$name" || { echo "cannot stop execution $name" >&2; exit 93; }
+  done
+}
+
+unpack() { # journal files and the step's own files, from a tar on stdin
+  rm -rf "$1/files" "$1/env" "$1/index"
+  mkdir -p "$1/files"
+  tar -x -f - -C "$1" || exit 94
+  tab=$(printf '\t')
+  [ -f "$1/index" ] && while IFS=$tab read -r file mode path; do
+    case $path in /*) ;; *) path=$1/files/$path ;; esac
+    mkdir -p "$(dirname "$path")" && mv -f "$1/$file" "$path.muster-new" && chmod "$mode" "$path.muster-new" &&
+      mv -f "$path.muster-new" "$path" || exit 94
+  done <"$1/index"
+  chmod 700 "$1/script"
+}
+
+run_script() { # FOLDER FILE: replaces this shell
+  [ -f "$1/env" ] && . "$1/env"
+  export MUSTER_INPUT="$1/input.json" MUSTER_OUTPUT="$dir/output" MUSTER_STEP_DIR="$1" MUSTER_EXECUTION="$execution"
+  export PATH="$MUSTER_ROOT/bin:$PATH"
+  umask 022
+  cd "$1/files" || exit 94
+  if [ "$(head -c 2 "$1/$2")" = '#!' ]; then exec setsid "$1/$2"; else exec setsid sh "$1/$2"; fi
+}
+
+write_tools() {
+  mkdir -p "$MUSTER_ROOT/bin"
+  [ -x "$MUSTER_ROOT/bin/muster-reboot" ] && return
+  cat >"$MUSTER_ROOT/bin/muster-progress" <<'TOOL'
+#!/bin/sh
+# muster-progress PERCENT [TEXT]: marks progress of the step that calls it
+[ -n "$MUSTER_STEP_DIR" ] || { echo "muster-progress: not in a step" >&2; exit 1; }
+cd "$MUSTER_STEP_DIR" || exit 1
+number=$(cut -d' ' -f1 progress 2>/dev/null)
+percent=$1
+[ $# -gt 0 ] && shift
+printf '%s %s %s\n' "$((number + 1))" "$percent" "$(echo "$*" | tr '\n' ' ')" >progress.$$ && mv -f progress.$$ progress
+TOOL
+  cat >"$MUSTER_ROOT/bin/muster-reboot" <<'TOOL'
+#!/bin/sh
+# muster-reboot: when the step that calls it has ended, the node is rebooted and the step is run again
+[ -n "$MUSTER_STEP_DIR" ] || { echo "muster-reboot: not in a step" >&2; exit 1; }
+: >"$MUSTER_STEP_DIR/reboot"
+TOOL
+  chmod 755 "$MUSTER_ROOT/bin" "$MUSTER_ROOT/bin/muster-progress" "$MUSTER_ROOT/bin/muster-reboot"
+}
+
+answer() { # OFFSET
+  echo "state $(state)"
+  echo "try $(recall try 0)"
+  echo "boot $(boot_id)"
+  echo "exit $(recall exit)"
+  [ -f "$dir/cancelled" ] && echo "cancelled yes"
+  [ -f "$dir/reboot" ] && echo "reboot yes"
+  [ -f "$dir/progress" ] && echo "progress $(cat "$dir/progress")"
+  [ -f "$dir/output" ] && echo "output $(head -c 1048577 "$dir/output" | base64 | tr -d '\n')"
+  [ -f "$dir/log" ] && echo "size $(wc -c <"$dir/log")" &&
+    echo "log $(tail -c "+$(($1 + 1))" "$dir/log" | head -c 262144 | base64 | tr -d '\n')"
+  return 0
+}
+
+if [ "$operation" = supervise ]; then # EXECUTION FENCE; holds the lock of alive by descriptor 8
+  number=$(recall try)
+  [ "$number" -gt 1 ] && echo "[muster: start $number]" >>"$dir/log"
+  (run_script "$dir" script) >>"$dir/log" 2>&1 </dev/null 8>&- &
+  child=$!
+  echo "$child" >"$dir/pgid"
+  wait "$child"
+  code=$?
+  rm -f "$dir/input.json" "$dir/env"
+  [ -f "$dir/output" ] && sync "$dir/output" 2>/dev/null
+  record exit "$code"
+  exit 0
+fi
+
+mkdir -p "$dir" || exit 94
+exec 9>"$dir/lock"
+flock -w 20 9 || { echo "another operation is at work" >&2; exit 91; }
+recorded=$(recall fence 0)
+if [ "$fence" -lt "$recorded" ]; then
+  echo "fence $fence is refused: $recorded was here" >&2
+  exit 92
+fi
+[ "$fence" -eq "$recorded" ] || record fence "$fence"
+
+case $operation in
+status) answer "$4" ;;
+start)
+  number=$4 step=$5
+  if [ "$(state)" = running ] || [ "$number" -le "$(recall try 0)" ]; then
+    cat >/dev/null
+    answer 0 | grep -v '^log '
+    exit 0
+  fi
+  [ "$(state)" = interrupted ] && for process in $(members "$execution"); do kill -KILL "$process" 2>/dev/null; done
+  stop_other_executions "$step"
+  write_tools
+  find "$MUSTER_ROOT/steps" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
+  unpack "$dir"
+  rm -f "$dir/exit" "$dir/pgid" "$dir/progress" "$dir/output" "$dir/cancelled" "$dir/reboot"
+  echo "$step" >"$dir/step"
+  record boot_id "$(boot_id)"
+  record try "$number"
+  exec 8>"$dir/alive"
+  flock 8
+  nohup setsid sh "$self" supervise "$execution" "$fence" </dev/null >/dev/null 2>&1 9>&- &
+  exec 8>&-
+  answer 0 | grep -v '^log '
+  ;;
+check)
+  rm -rf "$dir/check.d"
+  mkdir -p "$dir/check.d"
+  unpack "$dir/check.d"
+  (run_script "$dir/check.d" script) </dev/null 9>&- >"$dir/check.log" 2>&1 &
+  child=$!
+  (sleep 60; kill -KILL -- "-$child") >/dev/null 2>&1 9>&- &
+  timer=$!
+  wait "$child"
+  code=$?
+  kill "$timer" 2>/dev/null
+  rm -rf "$dir/check.d"
+  echo "check $code"
+  echo "log $(tail -c 65536 "$dir/check.log" | base64 | tr -d '\n')"
+  ;;
+cancel)
+  [ -f "$dir/try" ] && { stop_group "$execution" || { echo "it does not end" >&2; exit 93; }; }
+  rm -f "$dir/input.json" "$dir/env"
+  answer 0 | grep -v '^log '
+  ;;
+reboot)
+  [ -n "$MUSTER_REBOOT_COMMAND" ] || MUSTER_REBOOT_COMMAND='systemctl reboot || reboot'
+  nohup setsid sh -c "sleep 1; $MUSTER_REBOOT_COMMAND" </dev/null >/dev/null 2>&1 9>&- &
+  echo "boot $(boot_id)"
+  ;;
+*) echo "unknown operation $operation" >&2; exit 95 ;;
+esac
+`;
+
+/** The runner's text, and the name that it has on nodes: another text, another name. */
+export const runner = {
+  text: RUNNER,
+  name: `step-runner-${createHash('sha256').update(RUNNER).digest('hex').slice(0, 12)}`,
+} as const;

@@ -1,0 +1,269 @@
+import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DataSource } from 'typeorm';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { nodeHandlers } from '../../src/pipeline/index.js';
+import { outputOf, step, type JsonObject, type StepSpec } from '../../src/plan/index.js';
+import { SshRemote } from '../../src/platform/remote/index.js';
+import { Datastores } from '../support/datastores.js';
+import { eventually, TestEngine } from '../support/pipeline-engine.js';
+import { Sshd } from '../support/sshd.js';
+
+let stores: Datastores;
+let dataSource: DataSource;
+let sshd: Sshd;
+let remote: SshRemote;
+let engine: TestEngine;
+
+beforeAll(async () => {
+  [stores, sshd] = await Promise.all([Datastores.start(), Sshd.start()]);
+  ({ dataSource } = await stores.createDatabase());
+});
+afterAll(async () => {
+  await dataSource.destroy();
+  await Promise.all([stores.stop(), sshd.stop()]);
+});
+beforeEach(() => {
+  remote = new SshRemote({ connectTimeoutMs: 2000 });
+  const nodes = {
+    find: (id: string) => Promise.resolve(id === 'gone' ? null : { ...sshd.target, name: id }),
+  };
+  engine = new TestEngine({
+    dataSource,
+    redisUrl: stores.redis.url,
+    prefix: randomUUID(),
+    handlers: nodeHandlers({ remote, nodes }, { environment: sshd.runnerEnvironment }),
+  }).start();
+});
+afterEach(async () => {
+  await engine.stop();
+  await remote.close();
+});
+
+function submit(...steps: (Partial<StepSpec> & { input: JsonObject })[]) {
+  const specs = steps.map((spec, n) =>
+    step({
+      key: `s${n}`,
+      kind: 'node.script',
+      title: 'a script',
+      retries: 1,
+      ...spec,
+      input: { nodeId: 'n', ...spec.input },
+    }),
+  );
+  return engine.runs.submit(null, {
+    subject: { kind: 'deployment', id: randomUUID() },
+    action: 'test',
+    title: 'a test',
+    actor: 'tester',
+    plan: { steps: specs },
+  });
+}
+const over = (id: string) => engine.runs.untilOver(id, AbortSignal.timeout(40_000));
+const logOf = async (id: string, key = 's0') => (await engine.runs.log(id, key)).map((piece) => piece.text).join('');
+/** A file that scripts append a line to each time they run. */
+const counter = () => join(sshd.dir, `count-${randomUUID()}`);
+const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').length : 0);
+const journalOf = (executionId: string) => join(sshd.runnerEnvironment.MUSTER_ROOT, 'steps', executionId);
+/** A zombie is dead: only its parent has not looked yet. */
+const isAlive = (pid: string) =>
+  existsSync(`/proc/${pid}/stat`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
+async function stateOf(id: string) {
+  return (await engine.runs.get(id)).steps[0]!;
+}
+
+describe('a script on a node', () => {
+  it('gets its input, environment and files, and publishes values', async () => {
+    const script = [
+      'echo "hello $GREETING from $(pwd)"; cat "$MUSTER_INPUT"; echo; stat -c %a "$MUSTER_INPUT"; ./tool',
+      'muster-progress 40 "half way"; sleep 0.5',
+      'printf "address=10.0.0.7\\nlist<<END\\na\\nb\\nEND\\nsecret password=hunter22\\n" >>"$MUSTER_OUTPUT"; sleep 0.7; echo "it is hunter22"',
+    ].join('\n');
+    const run = await submit(
+      {
+        input: {
+          script,
+          input: { unit: 'etcd/0' },
+          environment: { GREETING: `a $HOME 'b'` },
+          files: [{ path: 'tool', content: '#!/bin/sh\necho tool ran\n', mode: 0o755 }],
+        },
+      },
+      { after: ['s0'], input: { script: 'echo "got $P"', environment: { P: outputOf('s0', 'password') } } },
+    );
+    const view = await over(run.id);
+    expect(view).toMatchObject({ status: 'succeeded', reason: null });
+    const log = await logOf(run.id);
+    expect(log).toMatch(/^hello a \$HOME 'b' from .*\/files\n\{"unit":"etcd\/0"\}\n600\ntool ran\nit is \[masked\]\n$/);
+    expect(await logOf(run.id, 's1')).toBe('got [masked]\n');
+    expect(await engine.runs.outputs(run.id, { openSecrets: true })).toEqual([
+      { step: 's0', name: 'address', secret: false, value: '10.0.0.7' },
+      { step: 's0', name: 'list', secret: false, value: 'a\nb' },
+      { step: 's0', name: 'password', secret: true, value: 'hunter22' },
+    ]);
+    expect(view.steps[0]!.message).toBe('half way');
+    const journal = journalOf(view.steps[0]!.executionId!);
+    expect(statSync(journal).mode & 0o777).toBe(0o700);
+    expect(existsSync(join(journal, 'input.json'))).toBe(false);
+    expect((await engine.runs.attempts(run.id, 's0'))[0]).toMatchObject({ exitCode: 0, outcome: 'succeeded' });
+  });
+
+  it.each([
+    [1, true, 2, 'failed'],
+    [127, true, 1, 'failed'],
+    [1, false, 1, 'failed'],
+    [75, true, 2, 'failed'],
+    [78, true, 1, 'paused'],
+  ])(
+    'that exits with %i (repeatable: %s) is tried %i times, and the run is %s',
+    async (code, repeatable, tries, status) => {
+      const count = counter();
+      const run = await submit({
+        repeatable,
+        input: { script: `echo once >>${count}; echo because >&2; exit ${code}` },
+      });
+      const view = await over(run.id);
+      expect(view.status).toBe(status);
+      expect(view.steps[0]!.reason).toBe(`exit code ${code}: because`);
+      expect(linesOf(count)).toBe(tries);
+    },
+  );
+
+  it('that a check finds done is not run', async () => {
+    const count = counter();
+    const run = await submit({ input: { script: `echo once >>${count}`, checkScript: 'echo looked; exit 0' } });
+    expect((await over(run.id)).steps[0]).toMatchObject({
+      status: 'succeeded',
+      note: 'the check says that it is done already',
+    });
+    expect(linesOf(count)).toBe(0);
+  });
+
+  it('outlives a cut connection; its log goes on where it stopped', async () => {
+    const count = counter();
+    const script = `echo once >>${count}; for i in $(seq 1 30); do echo "line $i"; sleep 0.1; done`;
+    const run = await submit({ repeatable: false, input: { script } });
+    await eventually('it logs', async () => (await logOf(run.id)).includes('line 5'));
+    await sshd.cut();
+    await sleep(1000);
+    await sshd.up();
+    expect((await over(run.id)).status).toBe('succeeded');
+    const lines = (await logOf(run.id)).split('\n').filter((line) => line.startsWith('line'));
+    expect(lines).toEqual(Array.from({ length: 30 }, (_, n) => `line ${n + 1}`));
+    expect(linesOf(count)).toBe(1);
+  });
+
+  it('is stopped with all its processes when the run is cancelled', async () => {
+    const file = counter();
+    const script = `sleep 60 & echo $! >${file}; echo $$ >>${file}; wait`;
+    const run = await submit({ input: { script } });
+    await eventually('it runs', () => linesOf(file) === 2);
+    await engine.runs.cancel(run.id, 'enough');
+    const view = await over(run.id);
+    expect(view).toMatchObject({ status: 'cancelled', reason: 'enough' });
+    for (const pid of readFileSync(file, 'utf8').trim().split('\n')) expect(isAlive(pid)).toBe(false);
+  });
+
+  it('that stalls is stopped and started again, up to its retries', async () => {
+    const count = counter();
+    const run = await submit({ stallSeconds: 1, retries: 1, input: { script: `echo once >>${count}; sleep 60` } });
+    const view = await over(run.id);
+    expect(view).toMatchObject({ status: 'failed' });
+    expect(view.steps[0]!.reason).toMatch(/^stalled: no output and no progress for 1 s/);
+    expect(linesOf(count)).toBe(2);
+  });
+
+  it('that times out although it talks is stopped', async () => {
+    const script = 'while :; do echo talk; sleep 0.1; done';
+    const run = await submit({ timeoutSeconds: 2, retries: 0, input: { script } });
+    expect((await over(run.id)).steps[0]!.reason).toMatch(/^timed out after 2 s/);
+  });
+
+  it('on a node that was removed fails for good', async () => {
+    const run = await submit({ retries: 3, input: { nodeId: 'gone', script: 'true' } });
+    const view = await over(run.id);
+    expect(view.steps[0]).toMatchObject({
+      status: 'failed',
+      attempt: 1,
+      reason: 'cannot find node gone: it was removed',
+    });
+  });
+});
+
+describe('a node that goes down in the middle', () => {
+  async function interrupt(options: Partial<StepSpec>, input: JsonObject) {
+    const count = counter();
+    const script = `echo once >>${count}; [ $(wc -l <${count}) -gt 1 ] || sleep 60`;
+    const run = await submit({ ...options, input: { script, ...input } });
+    await eventually('it runs', () => linesOf(count) === 1);
+    // The power cut: the processes are gone, and the node comes back under another boot id.
+    const journal = journalOf((await stateOf(run.id)).executionId!);
+    const group = Number(readFileSync(join(journal, 'pgid'), 'utf8'));
+    expect(group).toBeGreaterThan(1);
+    const supervisor = Number(/PPid:\s+(\d+)/.exec(readFileSync(`/proc/${group}/status`, 'utf8'))![1]);
+    process.kill(supervisor, 'SIGKILL');
+    process.kill(-group, 'SIGKILL');
+    sshd.setBootId(randomUUID());
+    return { run, count };
+  }
+
+  it('runs a repeatable step again', async () => {
+    const { run, count } = await interrupt({ repeatable: true }, {});
+    expect((await over(run.id)).status).toBe('succeeded');
+    expect(linesOf(count)).toBe(2);
+  });
+
+  it('stops for the operator where the step may not be repeated, and goes on when told to', async () => {
+    const { run, count } = await interrupt({ repeatable: false }, {});
+    const view = await over(run.id);
+    expect(view.status).toBe('paused');
+    expect(view.steps[0]).toMatchObject({ status: 'needs-operator', attempt: 1 });
+    expect(linesOf(count)).toBe(1);
+    await engine.runs.retry(run.id);
+    expect((await over(run.id)).status).toBe('succeeded');
+    expect(linesOf(count)).toBe(2);
+  });
+
+  it('asks the check of a step that has one', async () => {
+    const done = counter();
+    const { run, count } = await interrupt(
+      { repeatable: false },
+      { checkScript: `test -f ${done}; r=$?; touch ${done}; exit $r` },
+    );
+    const view = await over(run.id);
+    expect(view.steps[0]).toMatchObject({
+      status: 'succeeded',
+      note: 'it was interrupted; the check says that it is done',
+    });
+    expect(linesOf(count)).toBe(1);
+  });
+
+  it('because the step asked for it is waited for, and the step goes on', async () => {
+    const count = counter();
+    const script = `echo once >>${count}; if [ "$MUSTER_REBOOTS" = 0 ]; then muster-reboot; else echo "after=$MUSTER_REBOOTS" >>"$MUSTER_OUTPUT"; fi`;
+    const run = await submit({ repeatable: false, input: { script, reboot: true } });
+    expect((await over(run.id)).status).toBe('succeeded');
+    expect(linesOf(count)).toBe(2);
+    expect(await engine.runs.outputs(run.id)).toMatchObject([{ name: 'after', value: '1' }]);
+  });
+});
+
+describe('waiting', () => {
+  it('for a port and for SSH ends when they answer', async () => {
+    const run = await submit(
+      { kind: 'node.ssh', input: {} },
+      { kind: 'node.wait', after: ['s0'], input: { tcp: { port: sshd.port } } },
+      { kind: 'node.wait', after: ['s1'], input: { command: ['sh', '-c', 'exit 0'] } },
+    );
+    expect((await over(run.id)).status).toBe('succeeded');
+  });
+
+  it('goes on while they do not, up to the time limit', async () => {
+    const run = await submit({ kind: 'node.wait', timeoutSeconds: 3, retries: 0, input: { tcp: { port: 1 } } });
+    const view = await over(run.id);
+    expect(view.steps[0]!.reason).toMatch(/timed out after 3 s/);
+    expect(await logOf(run.id)).toContain('not yet: code');
+  });
+});
