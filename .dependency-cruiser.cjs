@@ -31,7 +31,7 @@ const table = {
   power: ['machines', 'platform', 'protocol'],
   netboot: ['machines', 'networks', 'images', 'access', 'platform', 'protocol'],
   operations: ['machines', 'networks', 'images', 'power', 'pipeline', 'plan', 'platform'],
-  clouds: ['operations', 'machines', 'networks', 'images', 'plan', 'platform', 'protocol'],
+  clouds: ['operations', 'machines', 'networks', 'images', 'pipeline', 'plan', 'platform', 'protocol'],
   deployments: everything.filter((room) => room !== 'deployments' && room !== 'netboot' && room !== 'access'),
   api: everything,
   web: ['api/contract'],

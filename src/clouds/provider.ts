@@ -2,14 +2,26 @@ import type { JsonObject, StepSpec } from '../plan/index.js';
 
 export type CloudKind = 'metal';
 
+/** What a node must offer; absent: it does not matter. `^x` in a list: not x. */
+export interface NodeConstraints {
+  arch?: string;
+  cores?: number;
+  memMiB?: number;
+  rootDiskMiB?: number;
+  tags?: string[];
+  zones?: string[];
+  pool?: string;
+  disks?: number;
+  nics?: number;
+}
+
 /** What a bundle wants of one node. */
 export interface NodeRequest {
   deploymentId: string;
   deploymentName: string;
   /** Its name in the bundle: `0`. */
   key: string;
-  /** Constraints as the bundle has them: `cores=2 mem=4G`. */
-  constraints: string;
+  constraints: NodeConstraints;
   base: { os: string; release: string };
   layout: 'flat' | 'lvm';
   /** Public keys that may log in: the deployment's own, and the operator's. */

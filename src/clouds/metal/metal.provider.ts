@@ -1,0 +1,97 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { messageOf } from '../../error.js';
+import { ClaimsService, type Machine } from '../../machines/index.js';
+import { commissionSteps, deploySteps, releaseSteps, type DeployWishes } from '../../operations/index.js';
+import { outputOf, step, type JsonObject, type StepSpec } from '../../plan/index.js';
+import type { CloudProvider, ExistingNode, NodePreview, NodeRequest, NodeSteps } from '../provider.js';
+import { machineConstraint } from './machine-constraint.js';
+
+/** Our own machines: one is chosen, seen and measured where it was not yet, taken, and given a system on its disk. */
+@Injectable()
+export class MetalProvider implements CloudProvider {
+  readonly kind = 'metal';
+
+  constructor(@Inject(ClaimsService) private readonly claims: ClaimsService) {}
+
+  /** The machines that would be taken as things stand; the run itself chooses again. */
+  async preview(requests: readonly NodeRequest[]): Promise<NodePreview[]> {
+    const taken = new Set<string>();
+    const previews: NodePreview[] = [];
+    for (const request of requests) {
+      const found = await this.choose(request, taken);
+      if (found instanceof Error) {
+        previews.push({ key: request.key, choice: `no machine yet: ${messageOf(found)}`, wipes: [] });
+        continue;
+      }
+      taken.add(found.id);
+      const wipes = `the disk of ${found.name} is overwritten (node ${request.key})`;
+      previews.push({ key: request.key, choice: `${found.name} (${found.state})`, wipes: [wipes] });
+    }
+    return previews;
+  }
+
+  private async choose(request: NodeRequest, taken: ReadonlySet<string>): Promise<Machine | Error> {
+    try {
+      return await this.claims.wouldClaim(claimOf(request), machineConstraint(request.constraints), taken);
+    } catch (error) {
+      return error instanceof Error ? error : new Error(messageOf(error));
+    }
+  }
+
+  planNode(request: NodeRequest): NodeSteps {
+    const { key, deploymentId, deploymentName } = request;
+    const prefix = `node/${key}`;
+    const claim = claimOf(request);
+    const allocate = step({
+      key: `${prefix}:allocate`,
+      kind: 'metal.allocate',
+      title: `choose a machine for node ${key}`,
+      lane: prefix,
+      input: { claim, deploymentId, owner: deploymentName, constraints: { ...request.constraints } },
+      timeoutSeconds: 60,
+    });
+    const machine = outputOf(allocate.key, 'machineId');
+    const commission = commissionSteps(
+      { prefix, machine, after: [allocate.key] },
+      { again: false, tests: false, powerOff: false },
+    );
+    const acquire = {
+      claim,
+      deploymentId,
+      owner: deploymentName,
+      constraint: machineConstraint(request.constraints) as JsonObject,
+    };
+    const deploy = deploySteps({ prefix, machine, after: lastKey(commission) }, acquire, wishesOf(request));
+    return {
+      steps: [allocate, ...commission, ...deploy],
+      lastStep: lastKey(deploy)[0] ?? allocate.key,
+      registration: {
+        name: outputOf(allocate.key, 'name'),
+        machineId: machine,
+        address: outputOf(`${prefix}:boot`, 'address'),
+        hostKeys: outputOf(`${prefix}:boot`, 'hostKeys'),
+      },
+    };
+  }
+
+  planRemoval(node: ExistingNode, after: string[]): StepSpec[] {
+    if (node.machineId === null) return [];
+    return releaseSteps({ prefix: `node/${node.key}`, machine: node.machineId, after }, 'quick');
+  }
+}
+
+function claimOf({ deploymentId, key }: NodeRequest): string {
+  return `${deploymentId}/${key}`;
+}
+
+function lastKey(steps: readonly StepSpec[]): string[] {
+  return steps.slice(-1).map((each) => each.key);
+}
+
+function wishesOf({ base, layout, hostname, authorizedKeys }: NodeRequest): DeployWishes {
+  return {
+    ...base,
+    ...{ layout, hostname, authorizedKeys },
+    ...{ target: 'disk', disk: null, kernelArguments: [], userData: null },
+  };
+}

@@ -1,0 +1,56 @@
+import {
+  compileBundle,
+  formatDiagnostics,
+  hasErrors,
+  loadBundle,
+  parseBase,
+  type Bundle,
+  type CompiledBundle,
+  type Diagnostic,
+  type PlaceOptions,
+  type RoleLibrary,
+  type SourceFile,
+} from '../bundles/index.js';
+import { MusterError } from '../error.js';
+import type { DeploymentOptions } from './deployment.entity.js';
+
+export interface CompiledDeployment {
+  bundle: Bundle;
+  compiled: CompiledBundle;
+  diagnostics: Diagnostic[];
+}
+
+/** Loads and compiles; throws with every problem, each at its place. */
+export function compileDeployment(
+  files: readonly SourceFile[],
+  roles: RoleLibrary,
+  options: DeploymentOptions,
+): CompiledDeployment {
+  const { bundle, diagnostics } = loadBundle(files, roles);
+  if (bundle === null) throw refusal(diagnostics);
+  const compiled = compileBundle({ bundle, roles, options: placeOptions(options) });
+  const all = [...diagnostics, ...compiled.diagnostics];
+  if (hasErrors(compiled.diagnostics)) throw refusal(all);
+  return { bundle, compiled, diagnostics: all };
+}
+
+export function placeOptions({ base }: DeploymentOptions): PlaceOptions {
+  if (base === undefined) return {};
+  const parsed = parseBase(base);
+  if (parsed !== null) return { base: parsed };
+  throw new MusterError('invalid', `cannot read the base "${base}"`, { hint: 'expected such as debian@12' });
+}
+
+function refusal(diagnostics: readonly Diagnostic[]): MusterError {
+  const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+  return new MusterError(
+    'invalid',
+    `cannot use this bundle: ${errors.length} problem${errors.length === 1 ? '' : 's'}`,
+    {
+      details: errors.map((error) => ({
+        at: `${error.file}:${error.line}:${error.column}`,
+        message: formatDiagnostics([error]),
+      })),
+    },
+  );
+}

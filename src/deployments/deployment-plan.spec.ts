@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import type { CloudProvider, NodeRequest } from '../clouds/index.js';
+import { step } from '../plan/index.js';
+import { deploymentPlan, hashOfPlan, removalPlan } from './deployment-plan.js';
+import type { Node } from './node.entity.js';
+
+const provider: CloudProvider = {
+  kind: 'metal',
+  preview: () => Promise.resolve([]),
+  planNode: ({ key }) => ({
+    steps: [step({ key: `node/${key}:make`, kind: 'fake.make', title: `make ${key}` })],
+    lastStep: `node/${key}:make`,
+    registration: { name: `host-${key}`, machineId: null, address: '10.0.0.1', hostKeys: ['ssh-ed25519 AAAA'] },
+  }),
+  planRemoval: ({ key }, after) => [
+    step({ key: `node/${key}:release`, kind: 'fake.release', title: `release ${key}`, after }),
+  ],
+};
+
+const request = (key: string): NodeRequest => ({
+  deploymentId: 'd1',
+  deploymentName: 'prod',
+  key,
+  constraints: {},
+  base: { os: 'debian', release: '12' },
+  layout: 'flat',
+  authorizedKeys: [],
+  hostname: `prod-${key}`,
+});
+const node = (key: string) => ({ id: `id-${key}`, key, name: `host-${key}`, machineId: null }) as Node;
+const unitStep = step({ key: 'lxd/0:install', kind: 'node.script', title: 'install', after: ['node/0:ready'] });
+const order = (plan: { steps: { key: string; after: string[] }[] }) =>
+  plan.steps.map(({ key, after }) => `${key} <- ${after.join(',')}`);
+
+describe('the plan of a deployment', () => {
+  it('makes each node, records it, then lays down the units', () => {
+    const plan = deploymentPlan({ requests: [request('0')], existing: new Map(), unitSteps: [unitStep], provider });
+    expect(order(plan)).toEqual(['node/0:make <- ', 'node/0:ready <- node/0:make', 'lxd/0:install <- node/0:ready']);
+  });
+
+  it('does not make a node that is there', () => {
+    const existing = new Map([['0', node('0')]]);
+    const plan = deploymentPlan({ requests: [request('0')], existing, unitSteps: [unitStep], provider });
+    expect(plan.steps.map((each) => each.kind)).toEqual(['deployment.known-node', 'node.script']);
+  });
+
+  it('gives back what is no longer named, after everything else', () => {
+    const existing = new Map([
+      ['0', node('0')],
+      ['1', node('1')],
+    ]);
+    const plan = deploymentPlan({ requests: [request('0')], existing, unitSteps: [unitStep], provider });
+    expect(order(plan).slice(-2)).toEqual(['node/1:release <- lxd/0:install', 'node/1:forget <- node/1:release']);
+  });
+
+  it('has the same hash whatever id and key a new deployment happens to get', () => {
+    const hash = (id: string, sshPublicKey: string, key: string) => {
+      const requests = [{ ...request(key), deploymentId: id, authorizedKeys: [sshPublicKey] }];
+      return hashOfPlan(deploymentPlan({ requests, existing: new Map(), unitSteps: [], provider }), {
+        id,
+        sshPublicKey,
+      });
+    };
+    expect(hash('0000-1111', 'ssh-ed25519 CCCC', '0')).toBe(hash('2222-3333', 'ssh-ed25519 BBBB', '0'));
+    expect(hash('0000-1111', 'ssh-ed25519 CCCC', '0')).not.toBe(hash('0000-1111', 'ssh-ed25519 CCCC', '1'));
+  });
+});
+
+it('takes all nodes back before the name is free', () => {
+  expect(order(removalPlan([node('0'), node('1')], provider))).toEqual([
+    'node/0:release <- ',
+    'node/0:forget <- node/0:release',
+    'node/1:release <- ',
+    'node/1:forget <- node/1:release',
+    'deployment:remove <- node/0:forget,node/1:forget',
+  ]);
+});

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import type { CloudProvider, NodeRequest } from '../clouds/index.js';
+import { step, type Plan, type StepSpec } from '../plan/index.js';
+import type { Node } from './node.entity.js';
+
+/** The step after which a node answers SSH; steps of units come after it and refer to what it publishes. */
+export const nodeReady = (key: string) => `node/${key}:ready`;
+
+interface Parts {
+  requests: readonly NodeRequest[];
+  /** Nodes that earlier runs made, by their key in the bundle. */
+  existing: ReadonlyMap<string, Node>;
+  /** The steps of units, as the bundle compiler made them. */
+  unitSteps: readonly StepSpec[];
+  provider: CloudProvider;
+}
+
+/**
+ * The whole plan of a deployment: nodes that are missing are made, those no longer named are given back at the end,
+ * and between them the units are laid down. Pure: equal input, equal plan.
+ */
+export function deploymentPlan({ requests, existing, unitSteps, provider }: Parts): Plan {
+  const wanted = new Set(requests.map((request) => request.key));
+  const surplus = [...existing.values()].filter((node) => !wanted.has(node.key));
+  const nodeSteps = requests.flatMap((request) => {
+    const node = existing.get(request.key);
+    return node === undefined ? stepsOfNewNode(request, provider) : [stepOfKnownNode(node)];
+  });
+  const kept = [...nodeSteps, ...unitSteps];
+  const last = lastSteps(kept);
+  return { steps: [...kept, ...surplus.flatMap((node) => removalSteps(node, provider, last))] };
+}
+
+function stepsOfNewNode(request: NodeRequest, provider: CloudProvider): StepSpec[] {
+  const { steps, lastStep, registration } = provider.planNode(request);
+  const ready = step({
+    key: nodeReady(request.key),
+    kind: 'deployment.node',
+    title: `record node ${request.key}`,
+    lane: `node/${request.key}`,
+    input: { ...registration, deploymentId: request.deploymentId, key: request.key },
+    after: [lastStep],
+    timeoutSeconds: 60,
+  });
+  return [...steps, ready];
+}
+
+function stepOfKnownNode(node: Node): StepSpec {
+  return step({
+    key: nodeReady(node.key),
+    kind: 'deployment.known-node',
+    title: `node ${node.key} is there (${node.name})`,
+    lane: `node/${node.key}`,
+    input: { nodeId: node.id },
+    timeoutSeconds: 60,
+  });
+}
+
+/** The steps that nothing comes after. */
+function lastSteps(steps: readonly StepSpec[]): string[] {
+  const before = new Set(steps.flatMap((each) => each.after));
+  return steps.map((each) => each.key).filter((key) => !before.has(key));
+}
+
+function removalSteps(node: Node, provider: CloudProvider, after: string[]): StepSpec[] {
+  const steps = provider.planRemoval({ key: node.key, nodeId: node.id, machineId: node.machineId }, after);
+  const forget = step({
+    key: `node/${node.key}:forget`,
+    kind: 'deployment.forget-node',
+    title: `forget node ${node.key} (${node.name})`,
+    lane: `node/${node.key}`,
+    input: { nodeId: node.id },
+    after: steps.length === 0 ? after : lastSteps(steps),
+  });
+  return [...steps, forget];
+}
+
+/** Takes everything back: every node goes to its cloud, then the name is free. */
+export function removalPlan(nodes: readonly Node[], provider: CloudProvider): Plan {
+  const steps = nodes.flatMap((node) => removalSteps(node, provider, []));
+  const remove = step({
+    key: 'deployment:remove',
+    kind: 'deployment.remove',
+    title: 'record that the deployment is gone',
+    after: lastSteps(steps),
+  });
+  return { steps: [...steps, remove] };
+}
+
+/**
+ * Names a plan: who saw one can ask for just that one to be run. A deployment that is not stored yet gets a new id and
+ * key each time it is looked at, so those do not count.
+ */
+export function hashOfPlan(plan: Plan, deployment: { id: string; sshPublicKey: string }): string {
+  const text = JSON.stringify(plan)
+    .replaceAll(JSON.stringify(deployment.sshPublicKey), '"key"')
+    .replaceAll(deployment.id, 'id');
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,43 @@
+import { Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import { CloudsModule } from '../clouds/index.js';
+import { HandlerRegistry, nodeHandlers, PipelineModule, SubjectRegistry } from '../pipeline/index.js';
+import { PlatformModule } from '../platform/index.js';
+import { REMOTE, type Remote } from '../platform/remote/index.js';
+import { BundleLibrary } from './bundle-library.js';
+import { DeploymentOwner } from './deployment-owner.js';
+import { DeploymentsService } from './deployments.service.js';
+import { ForgetNodeHandler } from './forget-node.handler.js';
+import { KnownNodeHandler } from './known-node.handler.js';
+import { DeploymentNodes } from './node-directory.js';
+import { RecordNodeHandler } from './record-node.handler.js';
+import { RemoveDeploymentHandler } from './remove-deployment.handler.js';
+
+@Module({
+  imports: [PlatformModule, PipelineModule, CloudsModule],
+  providers: [{ provide: BundleLibrary, useFactory: () => new BundleLibrary() }, DeploymentNodes, DeploymentsService],
+  exports: [DeploymentsService, BundleLibrary],
+})
+export class DeploymentsModule implements OnModuleInit {
+  constructor(
+    @Inject(HandlerRegistry) private readonly handlers: HandlerRegistry,
+    @Inject(SubjectRegistry) private readonly subjects: SubjectRegistry,
+    @InjectDataSource() private readonly dataSource: DataSource,
+    @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
+    @Inject(REMOTE) private readonly remote: Remote,
+  ) {}
+
+  onModuleInit(): void {
+    const { dataSource, nodes, remote } = this;
+    for (const handler of [
+      new RecordNodeHandler(dataSource),
+      new KnownNodeHandler(dataSource),
+      new ForgetNodeHandler(dataSource),
+      new RemoveDeploymentHandler(dataSource),
+      ...nodeHandlers({ remote, nodes }),
+    ])
+      this.handlers.register(handler);
+    this.subjects.register(new DeploymentOwner());
+  }
+}

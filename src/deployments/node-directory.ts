@@ -1,0 +1,49 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, IsNull } from 'typeorm';
+import { MusterError } from '../error.js';
+import type { NodeDirectory } from '../pipeline/index.js';
+import { SECRET_BOX } from '../platform/index.js';
+import type { RemoteTarget } from '../platform/remote/index.js';
+import type { SecretBox } from '../platform/secrets/index.js';
+import { Deployment } from './deployment.entity.js';
+import { Node } from './node.entity.js';
+
+/** How the pipeline and `muster ssh` reach a node: its pinned host keys and its deployment's client key. */
+@Injectable()
+export class DeploymentNodes implements NodeDirectory {
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    @Inject(SECRET_BOX) private readonly secrets: SecretBox,
+  ) {}
+
+  async find(nodeId: string): Promise<(RemoteTarget & { name: string }) | null> {
+    const node = await this.dataSource
+      .getRepository(Node)
+      .findOne({ where: { id: nodeId, removedAt: IsNull() }, relations: { deployment: true } });
+    return node === null ? null : this.targetOf(node, node.deployment);
+  }
+
+  /** `key` is the node's name in the bundle (`0`) or its own name. */
+  async get(deployment: Deployment, key: string): Promise<RemoteTarget & { name: string }> {
+    const nodes = await this.dataSource
+      .getRepository(Node)
+      .find({ where: { deploymentId: deployment.id, removedAt: IsNull() }, order: { key: 'asc' } });
+    const node = nodes.find((candidate) => candidate.key === key || candidate.name === key);
+    if (node !== undefined) return this.targetOf(node, deployment);
+    throw new MusterError('not-found', `cannot find node ${key} of ${deployment.name}`, {
+      hint: nodes.length === 0 ? 'it has no node yet' : `it has ${nodes.map((each) => each.key).join(', ')}`,
+    });
+  }
+
+  private targetOf(node: Node, deployment: Deployment): RemoteTarget & { name: string } {
+    return {
+      name: node.name,
+      host: node.address,
+      port: node.sshPort,
+      user: node.sshUser,
+      hostKeys: node.hostKeys,
+      privateKey: this.secrets.open(deployment.sshPrivateKey, deployment.id),
+    };
+  }
+}
