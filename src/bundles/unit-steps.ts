@@ -59,7 +59,7 @@ export class UnitSteps {
           ...(step.waitTcp === null ? {} : { WAIT_TCP_PORT: waitPort(step.waitTcp, options) }),
           ...relations.environment,
         },
-        files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: '0644' })),
+        files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: 0o644 })),
       },
     });
   }

@@ -3,7 +3,7 @@
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
-[[ $OPT_OVERLAY =~ ^([0-9]{1,3})\. ]] || { echo "cannot read the overlay \"$OPT_OVERLAY\"" >&2; exit 1; }
+[[ $OPT_OVERLAY =~ ^([0-9]{1,3})\. ]] || { echo "cannot read the overlay \"$OPT_OVERLAY\"" >&2; exit 78; }
 name=${BASH_REMATCH[1]}
 directory=/etc/muster/fan
 

@@ -1,9 +1,10 @@
 #!/bin/bash
 # Gives LXD its storage pool and its network by preseed. What is there already is kept: a pool may hold data.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin
+export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root}
 
-fail() { echo "cannot set LXD up: $*" >&2; exit 1; }
+# 78 (EX_CONFIG of sysexits.h): trying again will not help, another option will.
+fail() { echo "cannot set LXD up: $*" >&2; exit 78; }
 [[ $OPT_STORAGE_SIZE =~ ^[0-9]+(MiB|GiB|TiB|MB|GB|TB)$ ]] || fail "storage-size \"$OPT_STORAGE_SIZE\" is not a size such as 5GiB"
 [[ $OPT_STORAGE_SOURCE =~ ^(/[A-Za-z0-9._/:-]+)?$ ]] || fail "storage-source \"$OPT_STORAGE_SOURCE\" is not a path"
 [[ $OPT_BRIDGE_ADDRESS =~ ^[0-9.]+/[0-9]+$ ]] || fail "bridge-address \"$OPT_BRIDGE_ADDRESS\" is not an address with its length"

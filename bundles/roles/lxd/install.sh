@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs LXD, unless it is there: Debian's package, or the snap on Ubuntu (which has no other since 20.04).
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin DEBIAN_FRONTEND=noninteractive
+export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root} DEBIAN_FRONTEND=noninteractive
 
 . /etc/os-release
 if ! command -v lxd >/dev/null || ! command -v lxc >/dev/null; then
@@ -21,7 +21,7 @@ case $OPT_STORAGE in
   zfs)
     modprobe zfs 2>/dev/null || [ -e /sys/module/zfs ] || {
       echo "cannot use storage zfs: the kernel $(uname -r) has no zfs module; install it (zfs-dkms), or choose dir or btrfs" >&2
-      exit 1
+      exit 78
     }
     command -v zpool >/dev/null || apt-get -q install -y --no-install-recommends zfsutils-linux
     ;;
