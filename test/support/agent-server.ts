@@ -37,6 +37,8 @@ export class AgentServer {
   /** Bytes after which the next download breaks off, once each. */
   readonly breakDownloadsAt: number[] = [];
   log = '';
+  /** Of the orders that are done. */
+  pastLog = '';
   private queue: GivenOrder[] = [];
   private waiting: ((result: OrderResult) => void)[] = [];
   private nonceUsed = false;
@@ -190,6 +192,7 @@ export class AgentServer {
       this.results.push(result);
       this.queue.shift();
       this.waiting.shift()?.(result);
+      this.pastLog += this.log;
       this.log = '';
     }
     return 204;

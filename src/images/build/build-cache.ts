@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { runProcess } from '../../platform/process/index.js';
 import { messageOf, MusterError } from '../../error.js';
 import type { PackageSource } from './distribution.js';
@@ -45,7 +45,10 @@ export async function cached<Result>(
 
 async function cacheKey(cacheDir: string, inputs: BuildInputs): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify([inputs.parameters, inputs.source]));
-  for (const file of inputs.assets.flatMap(filesBelow)) hash.update(`\0${file}\0`).update(readFileSync(file));
+  for (const asset of inputs.assets) {
+    // By its place below the asset: where muster itself is installed makes no difference.
+    for (const file of filesBelow(asset)) hash.update(`\0${relative(asset, file)}\0`).update(readFileSync(file));
+  }
   for (const archive of inputs.source.archives) {
     hash.update(await releaseFile(cacheDir, `${archive.uri}/dists/${archive.suite}/InRelease`));
   }

@@ -161,3 +161,15 @@ export const MODULES = [
   'virtio_net',
   'xen_netfront',
 ];
+
+/** Storage and networks of other kinds, with what they bring along. */
+export const UNWANTED_MODULES = [
+  'drivers/block/drbd/',
+  'drivers/infiniband/',
+  'drivers/net/ethernet/netronome/',
+  'drivers/nvme/target/',
+  'drivers/target/',
+  'drivers/usb/gadget/',
+  'net/ceph/',
+  'net/rxrpc/',
+];

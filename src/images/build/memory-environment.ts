@@ -118,7 +118,11 @@ async function copyModules(root: string, usr: string, kernelVersion: string): Pr
   // Packages ship no modules.dep: their maintainer scripts, which do not run here, would make it.
   await runProcess(['depmod', '-b', root, kernelVersion]);
   const dependencies = parseModuleDependencies(readFileSync(join(from, 'modules.dep'), 'utf8'));
-  for (const file of moduleClosure(dependencies, [...content.MODULES, ...content.CORE_MODULES])) {
+  for (const file of moduleClosure(
+    dependencies,
+    [...content.MODULES, ...content.CORE_MODULES],
+    content.UNWANTED_MODULES,
+  )) {
     await mkdir(dirname(join(to, file)), { recursive: true });
     await cp(join(from, file), join(to, file));
   }

@@ -20,19 +20,28 @@ export function parseModuleDependencies(text: string): ModuleDependencies {
 }
 
 /**
- * The module files chosen by `wanted` (a folder below `kernel/`, or a module's name) and all they need, sorted. Names
- * may be written with `_` or `-`.
+ * The module files chosen by `wanted` (a folder below `kernel/`, ending in `/`, or a module's name) and all they need,
+ * sorted; without those chosen by `unwanted`. Names may be written with `_` or `-`.
  */
-export function moduleClosure(dependencies: ModuleDependencies, wanted: readonly string[]): string[] {
-  const folders = wanted.filter((entry) => entry.endsWith('/')).map((entry) => `kernel/${entry}`);
-  const names = new Set(wanted.filter((entry) => !entry.endsWith('/')).map(moduleName));
+export function moduleClosure(
+  dependencies: ModuleDependencies,
+  wanted: readonly string[],
+  unwanted: readonly string[] = [],
+): string[] {
+  const isWanted = selector(wanted);
+  const isUnwanted = selector(unwanted);
   const chosen = new Set<string>();
   for (const [file, needs] of dependencies) {
-    if (!names.has(moduleName(file)) && !folders.some((folder) => file.startsWith(folder))) continue;
-    chosen.add(file);
-    for (const need of needs) chosen.add(need);
+    if (!isWanted(file) || [file, ...needs].some(isUnwanted)) continue;
+    for (const one of [file, ...needs]) chosen.add(one);
   }
   return [...chosen].sort();
+}
+
+function selector(entries: readonly string[]): (file: string) => boolean {
+  const folders = entries.filter((entry) => entry.endsWith('/')).map((entry) => `kernel/${entry}`);
+  const names = new Set(entries.filter((entry) => !entry.endsWith('/')).map(moduleName));
+  return (file) => names.has(moduleName(file)) || folders.some((folder) => file.startsWith(folder));
 }
 
 /** The files to load, in order, for one module: what it needs first. */

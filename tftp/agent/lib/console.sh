@@ -24,3 +24,9 @@ read_file() {
   [ -r "$2" ] && IFS= read -r "$1" < "$2" 2> /dev/null
   return 0
 }
+
+# The shell prefers the small programs that are built into busybox to the full ones of the same name. These are meant:
+blkdiscard() { /usr/bin/blkdiscard "$@"; }
+mke2fs() { /usr/bin/mke2fs "$@"; }
+modprobe() { /usr/bin/modprobe "$@"; }
+tar() { /usr/bin/tar "$@"; }

@@ -54,7 +54,7 @@ load_drivers() {
     find /sys/devices -name modalias -exec cat {} + 2> /dev/null | sort -u > /run/muster/present
     new=$(grep -vxF -f "$tried" /run/muster/present) || break
     echo "$new" >> "$tried"
-    echo "$new" | tr '\n' '\0' | xargs -0 modprobe -qab 2> /dev/null
+    echo "$new" | tr '\n' '\0' | xargs -0 /usr/bin/modprobe -qab 2> /dev/null
   done
   modprobe -qab af_packet
 }
