@@ -7,6 +7,7 @@ import { MusterError } from './error.js';
 import { dataSourceOptions } from './platform/database/index.js';
 import type { Role, Settings } from './platform/config/index.js';
 import { PlatformModule, SETTINGS } from './platform/index.js';
+import { WebModule } from './web/index.js';
 
 /** The rooms that a process with these roles needs. */
 @Module({})
@@ -21,7 +22,7 @@ export class AppModule {
           inject: [SETTINGS],
           useFactory: (settings: Settings) => databaseOptions(settings),
         }),
-        ...(roles.includes('api') ? [ApiModule] : []),
+        ...(roles.includes('api') ? [ApiModule, WebModule] : []),
       ],
     };
   }

@@ -2,8 +2,8 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import { roleAllows, TokensService, type Principal } from '../access/index.js';
 import { MusterError } from '../error.js';
-import type { Route } from './contract/index.js';
-import { PUBLIC_METADATA, ROUTE_METADATA, type MusterRequest } from './endpoint.js';
+import { PUBLIC_METADATA, type Route } from './contract/index.js';
+import { ROUTE_METADATA, type MusterRequest } from './endpoint.js';
 
 const LOOPBACK: Principal = { tokenId: '', name: 'loopback', role: 'viewer', pool: null };
 

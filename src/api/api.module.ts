@@ -4,7 +4,7 @@ import { AccessModule } from '../access/index.js';
 import { ImagesModule } from '../images/index.js';
 import { MachinesModule, MachinesService } from '../machines/index.js';
 import { NetworksModule } from '../networks/index.js';
-import { ImageOperationsModule } from '../operations/index.js';
+import { ImageOperationsModule, OperationsModule } from '../operations/index.js';
 import { PipelineModule } from '../pipeline/index.js';
 import { PowerModule } from '../power/index.js';
 import { PlatformModule } from '../platform/index.js';
@@ -13,9 +13,11 @@ import { ApiServer } from './api-server.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 import { AcceptRulesController } from './controllers/accept-rules.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
+import { DoctorController } from './controllers/doctor.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { ImagesController } from './controllers/images.controller.js';
 import { LeasesController } from './controllers/leases.controller.js';
+import { MachineOperationsController } from './controllers/machine-operations.controller.js';
 import { MachinesController } from './controllers/machines.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SubnetsController } from './controllers/subnets.controller.js';
@@ -38,16 +40,19 @@ import { SubjectNames } from './subject-names.js';
     NetworksModule,
     ImagesModule,
     ImageOperationsModule,
+    OperationsModule,
     PipelineModule,
     PowerModule.register({ imports: [MachinesModule], reader: MachinesService }),
   ],
   controllers: [
     SystemController,
+    DoctorController,
     TokensController,
     AuditController,
     EventsController,
     RunsController,
     MachinesController,
+    MachineOperationsController,
     AcceptRulesController,
     ImagesController,
     SubnetsController,

@@ -1,6 +1,9 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
+import { SwaggerModule } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
 import { UPLOAD_PIECE_BYTES } from './contract/index.js';
+import { openApiDocument } from './openapi.js';
+import { VERSION } from './version.js';
 
 /** A bundle is at most 1 MiB; it comes with the files that it includes. */
 const JSON_LIMIT_BYTES = 4 * 1024 * 1024;
@@ -13,6 +16,11 @@ export function configureApi(app: NestExpressApplication): void {
   app.useBodyParser('json', { limit: JSON_LIMIT_BYTES, strict: true });
   app.useBodyParser('raw', { limit: UPLOAD_PIECE_BYTES, type: 'application/octet-stream' });
   app.use(securityHeaders);
+  SwaggerModule.setup('docs', app, () => openApiDocument(VERSION), {
+    jsonDocumentUrl: 'docs/openapi.json',
+    yamlDocumentUrl: 'docs/openapi.yaml',
+    customSiteTitle: 'muster API',
+  });
 }
 
 const STRICT_CSP = [

@@ -12,10 +12,9 @@ import {
 } from '@nestjs/common';
 import type { Request } from 'express';
 import type { Principal } from '../access/index.js';
-import type { Route } from './contract/index.js';
+import { PUBLIC_METADATA, type Route } from './contract/index.js';
 
 export const ROUTE_METADATA = 'muster:route';
-export const PUBLIC_METADATA = 'muster:public';
 
 /** What the guard and the input check leave on a request for those who come after. */
 export interface MusterRequest extends Request {

@@ -5,6 +5,7 @@ import { imagesRoutes, UPLOAD_PIECE_BYTES, type Run } from '../api/contract/inde
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
+import { collect } from './options.js';
 import { age, bytes, duration, table } from './format.js';
 
 /** `muster images`: operating systems and memory environments in the store. */
@@ -51,6 +52,23 @@ const registerBuild: Register = (images, context) => {
       const { run } = await context.api.call(imagesRoutes.build, { body: { target, kernel, mirror } });
       await follow(context, run, options);
     });
+  images
+    .command('sync')
+    .summary('fetch images from a simplestreams source, signature checked')
+    .option('--url <url>', 'default: the one in the settings')
+    .option('--release <release>', 'may be repeated', collect)
+    .option('--arch <arch>', 'amd64, arm64; may be repeated', collect)
+    .option('--variant <variant>', 'minimal, …')
+    .option('-d, --detach', 'do not wait for the run')
+    .addHelpText('after', '\nExample:\n  muster images sync --release 24.04 --arch amd64')
+    .action(
+      async (options: { url?: string; release?: string[]; arch?: string[]; variant?: string; detach?: boolean }) => {
+        const { url, release: releases, arch, variant } = options;
+        const architectures = arch?.map(architectureOf);
+        const { run } = await context.api.call(imagesRoutes.sync, { body: { url, releases, architectures, variant } });
+        await follow(context, run, options);
+      },
+    );
 };
 
 const registerImport: Register = (images, context) => {

@@ -29,10 +29,10 @@ export const registerOperations: Register = (machines, context) => {
 const registerSimple: Register = (machines, context) => {
   const simple = [
     { name: 'commission', summary: 'take its facts and test its hardware', route: machinesRoutes.commission },
+    { name: 'test', summary: 'test its memory and disks', route: machinesRoutes.test },
     { name: 'exit-rescue', summary: 'boot it from its disk again', route: machinesRoutes.exitRescue },
-    { name: 'abort', summary: 'stop what it is doing', route: machinesRoutes.abort },
     { name: 'retry', summary: 'go on with the operation that failed', route: machinesRoutes.retry },
-    { name: 'mark-fixed', summary: 'put it to use again: it is commissioned anew', route: machinesRoutes.markFixed },
+    { name: 'mark-fixed', summary: 'put it to use again: its disks are erased first', route: machinesRoutes.markFixed },
   ] as const;
   for (const { name, summary, route } of simple) {
     waiting(machines.command(`${name} <machine>`))
@@ -42,13 +42,12 @@ const registerSimple: Register = (machines, context) => {
         await follow(context, run, options);
       });
   }
-  waiting(machines.command('test <machine>'))
-    .summary('test its memory or disks')
-    .addOption(new Option('--only <test>').choices(['memory', 'disk']))
-    .action(async (machine: string, options: Waiting & { only?: 'memory' | 'disk' }) => {
-      const body = options.only === undefined ? {} : { tests: [options.only] };
-      const { run } = await context.api.call(machinesRoutes.test, { params: { machine }, body });
-      await follow(context, run, options);
+  machines
+    .command('abort <machine>')
+    .summary('stop what it is doing')
+    .action(async (machine: string) => {
+      const changed = await context.api.call(machinesRoutes.abort, { params: { machine } });
+      context.show(changed, () => `${changed.name} is ${changed.state}`);
     });
 };
 
@@ -56,7 +55,7 @@ interface DeployOptions extends Waiting {
   image?: string;
   layout: 'flat' | 'lvm';
   ram?: boolean;
-  userData?: string;
+  disk?: string;
   sshKey?: string[];
   yes?: boolean;
 }
@@ -67,16 +66,15 @@ const registerDeploy: Register = (machines, context) => {
     .option('--image <image>', 'debian@12, ubuntu@24.04 (default: what the store has)')
     .addOption(new Option('--layout <layout>', 'of the disk').choices(['flat', 'lvm']).default('flat'))
     .option('--ram', 'run it from memory and leave the disks alone')
-    .option('--user-data <file>', "the operator's own cloud-init user-data")
+    .option('--disk <disk>', 'default: the smallest that is large enough')
     .option('--ssh-key <file>', 'a public key that may log in; may be repeated', collect)
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExample:\n  muster machines deploy n1 --image debian@12 --ssh-key ~/.ssh/id_ed25519.pub')
     .action(async (machine: string, options: DeployOptions) => {
       const toRam = options.ram === true;
       if (!toRam) await context.confirm(`Overwrite the disk of ${machine}?`, options);
-      const userData = options.userData === undefined ? undefined : readFileSync(options.userData, 'utf8');
       const sshKeys = keysOf(options.sshKey);
-      const body = { image: options.image, layout: options.layout, toRam, userData, sshKeys };
+      const body = { image: options.image, layout: options.layout, toRam, disk: options.disk, sshKeys };
       const { run } = await context.api.call(machinesRoutes.deploy, { params: { machine }, body });
       await follow(context, run, options);
     });

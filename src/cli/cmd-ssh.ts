@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { deploymentsRoutes, machinesRoutes, type Connection } from '../api/contract/index.js';
+import { deploymentsRoutes, type Connection } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT, type ExitCode } from './exit-code.js';
 
@@ -70,7 +70,7 @@ async function connect(context: CliContext, target: string): Promise<Connection>
   const colon = target.indexOf(':');
   if (colon > 0) return connectNode(context, target.slice(0, colon), target.slice(colon + 1));
   try {
-    return await context.api.call(machinesRoutes.connection, { params: { machine: target } });
+    return await context.api.call(deploymentsRoutes.machineConnection, { params: { machine: target } });
   } catch (error) {
     if (!(error instanceof CliError) || error.code !== EXIT.notFound) throw error;
   }

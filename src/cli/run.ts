@@ -10,7 +10,6 @@ import { registerLeases } from './cmd-leases.js';
 import { registerLogs } from './cmd-logs.js';
 import { registerMachines } from './cmd-machines.js';
 import { registerRuns } from './cmd-runs.js';
-import { registerSecrets } from './cmd-secrets.js';
 import { registerSsh } from './cmd-ssh.js';
 import { registerStatus } from './cmd-status.js';
 import { registerSubnets } from './cmd-subnets.js';
@@ -36,7 +35,6 @@ const COMMANDS: readonly Register[] = [
   registerFan,
   registerTokens,
   registerAudit,
-  registerSecrets,
   registerCompletion,
 ];
 

@@ -1,5 +1,6 @@
 export { deployWishes, type DeployWishes } from './deploy-wishes.js';
 export { imageBuildStep } from './images/image-build.handler.js';
+export { imageSyncStep } from './images/image-sync.handler.js';
 export { ImageOperationsModule } from './images/image-operations.module.js';
 export type { MachineArgument, OperationPlace } from './machine-step.js';
 export { OperationsModule } from './operations.module.js';

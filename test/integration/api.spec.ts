@@ -1,51 +1,22 @@
 import { readFileSync, statSync } from 'node:fs';
-import { request } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiApp } from '../support/api-app.js';
 import { Datastores } from '../support/datastores.js';
+import { httpsClient, type Send } from '../support/https-client.js';
 
 let stores: Datastores;
 let api: ApiApp;
+let send: Send;
 beforeAll(async () => {
   stores = await Datastores.start();
   api = await ApiApp.start(stores);
+  send = httpsClient(api);
 });
 afterAll(async () => {
   await api.stop();
   await stores.stop();
 });
-
-interface Answer {
-  status: number;
-  headers: Record<string, string | string[] | undefined>;
-  text: string;
-  json: () => Record<string, unknown>;
-}
-
-function send(method: string, path: string, options: { token?: string; body?: string; type?: string } = {}) {
-  const headers = {
-    ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }),
-    ...(options.body === undefined ? {} : { 'content-type': options.type ?? 'application/json' }),
-  };
-  return new Promise<Answer>((resolve, reject) => {
-    const ca = readFileSync(join(api.dataDir, 'ca.pem'));
-    const sent = request(api.url + path, { method, headers, ca }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (part: string) => (text += part));
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          text,
-          json: () => JSON.parse(text) as Record<string, unknown>,
-        }),
-      );
-    });
-    sent.on('error', reject);
-    sent.end(options.body);
-  });
-}
 
 const admin = () => readFileSync(join(api.dataDir, 'admin.token'), 'utf8').trim();
 

@@ -14,6 +14,7 @@ import { loadSettings } from '../../src/platform/config/index.js';
 import { dataSourceOptions } from '../../src/platform/database/index.js';
 import { SETTINGS } from '../../src/platform/index.js';
 import { LOGGER, silentLogger } from '../../src/platform/log/index.js';
+import { WebModule } from '../../src/web/index.js';
 import type { Datastores } from './datastores.js';
 
 /** The API of a real server over HTTPS on loopback, with a database of its own. */
@@ -39,6 +40,7 @@ export class ApiApp {
       imports: [
         TypeOrmModule.forRoot(dataSourceOptions({ url: databaseUrl, entities: ENTITIES, migrations: MIGRATIONS })),
         ApiModule,
+        WebModule,
         ...more,
       ],
     })

@@ -110,17 +110,6 @@ export const auditRoutes = {
   }),
 };
 
-export const secretsRoutes = {
-  rotate: route({
-    id: 'secrets.rotate',
-    method: 'POST',
-    path: '/v1/secrets/rotate',
-    summary: 'Makes a new key-encryption key and wraps every secret anew',
-    role: 'admin',
-    response: z.object({ rewrapped: z.number().int() }),
-  }),
-};
-
 export const health = z
   .object({
     status: z.enum(['ok', 'degraded']),

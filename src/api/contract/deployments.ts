@@ -170,6 +170,15 @@ export const deploymentsRoutes = {
     response: z.object({ run }),
     status: 202,
   }),
+  machineConnection: route({
+    id: 'machines.connection',
+    method: 'POST',
+    path: '/v1/machines/:machine/connection',
+    summary: 'What SSH needs to reach it: address, pinned host keys, client key',
+    role: 'operator',
+    pooled: true,
+    response: connection,
+  }),
   connection: route({
     id: 'deployments.connection',
     method: 'POST',

@@ -63,6 +63,21 @@ export const imagesRoutes = {
     response: started,
     status: 202,
   }),
+  sync: route({
+    id: 'images.sync',
+    method: 'POST',
+    path: '/v1/images/sync',
+    summary: 'Fetches images from a simplestreams source, signature checked',
+    role: 'operator',
+    body: z.strictObject({
+      url: z.url({ protocol: /^https?$/ }).optional(),
+      releases: z.array(z.string().max(64)).max(50).default([]),
+      architectures: z.array(architecture).default([]),
+      variant: z.string().max(64).optional(),
+    }),
+    response: started,
+    status: 202,
+  }),
   startUpload: route({
     id: 'images.start-upload',
     method: 'POST',

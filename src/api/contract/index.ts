@@ -1,5 +1,4 @@
-import { auditRoutes, secretsRoutes, systemRoutes, tokensRoutes } from './access.js';
-import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
+import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
 import { imagesRoutes } from './images.js';
 import { acceptRulesRoutes, machinesRoutes } from './machines.js';
 import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
@@ -20,8 +19,6 @@ export const ALL_ROUTES: readonly Route[] = [
   systemRoutes,
   machinesRoutes,
   acceptRulesRoutes,
-  deploymentsRoutes,
-  bundlesRoutes,
   runsRoutes,
   eventsRoutes,
   imagesRoutes,
@@ -30,5 +27,4 @@ export const ALL_ROUTES: readonly Route[] = [
   leasesRoutes,
   tokensRoutes,
   auditRoutes,
-  secretsRoutes,
 ].flatMap((group) => Object.values<Route>({ ...group }));

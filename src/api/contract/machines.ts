@@ -126,7 +126,7 @@ const deployBody = z.strictObject({
   image: imageName.optional(),
   layout: z.enum(['flat', 'lvm']).default('flat'),
   toRam: z.boolean().default(false).describe('Leave the disks alone'),
-  userData: z.string().max(65536).optional().describe("The operator's cloud-init user-data"),
+  disk: z.string().max(200).optional().describe('Default: the smallest that is large enough'),
   sshKeys: z.array(z.string().max(16384)).max(100).default([]),
 });
 
@@ -194,7 +194,11 @@ export const machinesRoutes = {
     pooled: true,
     response: machine,
   }),
-  commission: operation('commission', 'Takes the facts and tests the hardware', z.strictObject({})),
+  commission: operation(
+    'commission',
+    'Takes the facts and tests the hardware',
+    z.strictObject({ tests: z.boolean().default(true) }),
+  ),
   deploy: operation('deploy', 'Puts an operating system on it; its disk is overwritten', deployBody),
   release: operation(
     'release',
@@ -209,7 +213,7 @@ export const machinesRoutes = {
   exitRescue: operation('exit-rescue', 'Boots it from its disk again', z.strictObject({})),
   test: operation(
     'test',
-    'Tests memory or disks',
+    'Tests memory and disks',
     z.strictObject({
       tests: z
         .array(z.enum(['memory', 'disk']))
@@ -217,7 +221,15 @@ export const machinesRoutes = {
         .default(['memory', 'disk']),
     }),
   ),
-  abort: operation('abort', 'Stops what it is doing', z.strictObject({})),
+  abort: route({
+    id: 'machines.abort',
+    method: 'POST',
+    path: '/v1/machines/:machine/abort',
+    summary: 'Stops what it is doing',
+    role: 'operator',
+    pooled: true,
+    response: machine,
+  }),
   retry: operation('retry', 'Goes on with the operation that failed', z.strictObject({})),
   markBroken: route({
     id: 'machines.mark-broken',
@@ -229,7 +241,7 @@ export const machinesRoutes = {
     body: z.strictObject({ why: z.string().min(1).max(1000) }),
     response: machine,
   }),
-  markFixed: operation('mark-fixed', 'Puts it to use again: it is commissioned anew', z.strictObject({})),
+  markFixed: operation('mark-fixed', 'Puts it to use again: its disks are erased first', z.strictObject({})),
   power: route({
     id: 'machines.power',
     method: 'POST',
@@ -258,15 +270,6 @@ export const machinesRoutes = {
     pooled: true,
     query: z.object({ limit: z.coerce.number().int().min(1).max(50).default(5) }),
     response: z.object({ items: z.array(bootSession) }),
-  }),
-  connection: route({
-    id: 'machines.connection',
-    method: 'POST',
-    path: '/v1/machines/:machine/connection',
-    summary: 'What SSH needs to reach it: address, pinned host keys, client key',
-    role: 'operator',
-    pooled: true,
-    response: z.lazy(() => connection),
   }),
 };
 

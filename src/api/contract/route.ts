@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Marks a handler that anyone may call: `/health` and the static files of the page, and no more. */
+export const PUBLIC_METADATA = 'muster:public';
+
 export const accessRole = z.enum(['viewer', 'operator', 'admin']);
 export type ContractRole = z.infer<typeof accessRole>;
 

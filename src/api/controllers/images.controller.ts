@@ -2,9 +2,10 @@ import { Controller, Inject, Param } from '@nestjs/common';
 import type { Principal } from '../../access/index.js';
 import { MusterError } from '../../error.js';
 import { ImagesService, type Image as StoredImage } from '../../images/index.js';
-import { imageBuildStep } from '../../operations/index.js';
+import { imageBuildStep, imageSyncStep } from '../../operations/index.js';
 import { RunsService } from '../../pipeline/index.js';
-import { imagesRoutes, type BodyOf, type Image, type QueryOf, type ResponseOf } from '../contract/index.js';
+import type { StepSpec } from '../../plan/index.js';
+import { imagesRoutes, type BodyOf, type Image, type QueryOf, type ResponseOf, type Run } from '../contract/index.js';
 import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
 import { ImageUploads } from '../image-uploads.js';
 import { runView } from '../views/run-view.js';
@@ -32,14 +33,27 @@ export class ImagesController {
     @GivenBody() body: BodyOf<typeof imagesRoutes.build>,
     @Who() who: Principal,
   ): Promise<ResponseOf<typeof imagesRoutes.build>> {
-    const { id } = await this.runs.submit(null, {
-      subject: { kind: 'image', id: body.target },
-      action: 'build',
-      title: `build ${body.target}`,
-      plan: { steps: [imageBuildStep(body)] },
+    const run = await this.submit(body.target, `build ${body.target}`, imageBuildStep(body), who);
+    return { run };
+  }
+
+  @Endpoint(imagesRoutes.sync)
+  async sync(
+    @GivenBody() body: BodyOf<typeof imagesRoutes.sync>,
+    @Who() who: Principal,
+  ): Promise<ResponseOf<typeof imagesRoutes.sync>> {
+    return { run: await this.submit('sync', 'fetch images', imageSyncStep(body), who) };
+  }
+
+  private async submit(subject: string, title: string, step: StepSpec, who: Principal): Promise<Run> {
+    const run = await this.runs.submit(null, {
+      subject: { kind: 'image', id: subject },
+      action: subject === 'sync' ? 'sync' : 'build',
+      title,
+      plan: { steps: [step] },
       actor: who.name,
     });
-    return { run: runView(await this.runs.get(id), body.target) };
+    return runView(await this.runs.get(run.id), subject);
   }
 
   @Endpoint(imagesRoutes.startUpload)

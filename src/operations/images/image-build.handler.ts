@@ -1,6 +1,7 @@
 import type { BuildRequest, ImagesService } from '../../images/index.js';
 import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index.js';
 import { step, type JsonObject, type StepSpec } from '../../plan/index.js';
+import { reporterFor } from './report-progress.js';
 
 const KIND = 'image.build';
 const TARGET = /^(debian|ubuntu)@([a-z0-9.]+)$/;
@@ -37,15 +38,9 @@ export class ImageBuildHandler implements StepHandler {
 
   async run(context: StepContext): Promise<StepOutcome> {
     const request = requestOf(context.input);
-    let told: Promise<void> = Promise.resolve();
-    const onProgress = (percent: number, message: string) => {
-      told = told.then(async () => {
-        await context.log(`${message}\n`);
-        await context.progress(percent, message);
-      });
-    };
-    const image = await this.images.build(request, { onProgress, signal: context.signal });
-    await told;
+    const report = reporterFor(context);
+    const image = await this.images.build(request, { onProgress: report.onProgress, signal: context.signal });
+    await report.told();
     return { kind: 'done', outputs: { image: image.id, version: image.version } };
   }
 }

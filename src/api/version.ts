@@ -1,0 +1,2 @@
+/** Of the API: `/v1`. */
+export const VERSION = '1';
