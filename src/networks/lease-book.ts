@@ -9,7 +9,7 @@ import { LeaseReplay } from './lease-replay.js';
 import { LeaseTable, type Grant } from './lease-table.js';
 import { SubnetOwners } from './subnet-owners.js';
 import { SubnetView } from './subnet-view.js';
-import type { Subnet } from './subnet.js';
+import type { Reservation, Subnet } from './subnet.js';
 
 const REFRESH_MS = 3000;
 /** Ended leases are remembered this long, so that a machine gets its address again. */
@@ -117,6 +117,11 @@ export class LeaseBook {
 
   findByClient(subnet: Subnet, client: LeaseClient): Lease | null {
     return this.tables.get(subnet.id)?.findByClient(client) ?? null;
+  }
+
+  /** Null also where this server has not answered on the subnet yet. */
+  findReservation(subnet: Subnet, client: LeaseClient): Reservation | null {
+    return this.tables.get(subnet.id)?.findReservation(client) ?? null;
   }
 
   /** Leases that are on disk here and not in Postgres: for health and for tests. */

@@ -70,6 +70,11 @@ export class LeaseTable {
     return key === null ? null : (this.byKey.get(key) ?? null);
   }
 
+  findReservation(client: LeaseClient): Reservation | null {
+    const byMac = client.mac === null ? undefined : this.byMac.get(client.mac);
+    return byMac ?? (client.clientId === null ? null : (this.byClientId.get(client.clientId) ?? null));
+  }
+
   /** The address to offer, held for a minute: reserved, had before, asked for, never used, longest unused. Null: none left. */
   offer(client: LeaseClient, asked: Ipv4 | null, now: number): Ipv4 | null {
     const key = leaseKey(client);
@@ -163,8 +168,8 @@ export class LeaseTable {
   }
 
   private choose(client: LeaseClient, key: string, asked: Ipv4 | null, now: number): Ipv4 | null {
-    const reservation = this.reservationOf(client);
-    if (reservation !== undefined) return this.takenByOther(key, reservation.address, now) ? null : reservation.address;
+    const reservation = this.findReservation(client);
+    if (reservation !== null) return this.takenByOther(key, reservation.address, now) ? null : reservation.address;
     for (const wanted of [this.byKey.get(key)?.address, this.offeredTo.get(key), asked]) {
       if (wanted !== undefined && wanted !== null && this.isFreeFor(key, wanted, now)) return wanted;
     }
@@ -174,18 +179,13 @@ export class LeaseTable {
   private refusal(client: LeaseClient, key: string, address: Ipv4, now: number): string | null {
     const text = formatAddress(address);
     if (!prefixContains(this.subnetNow.prefix, address)) return `${text} is not of the subnet ${this.subnetNow.name}`;
-    const reservation = this.reservationOf(client);
-    if (reservation !== undefined && reservation.address !== address) {
+    const reservation = this.findReservation(client);
+    if (reservation !== null && reservation.address !== address) {
       return `${formatAddress(reservation.address)} is reserved for this client`;
     }
     if (this.takenByOther(key, address, now)) return `${text} belongs to another client`;
-    if (reservation === undefined && !this.isDynamic(address)) return `${text} is not in a dynamic range`;
+    if (reservation === null && !this.isDynamic(address)) return `${text} is not in a dynamic range`;
     return null;
-  }
-
-  private reservationOf(client: LeaseClient): Reservation | undefined {
-    const byMac = client.mac === null ? undefined : this.byMac.get(client.mac);
-    return byMac ?? (client.clientId === null ? undefined : this.byClientId.get(client.clientId));
   }
 
   private isDynamic(address: Ipv4): boolean {

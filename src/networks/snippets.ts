@@ -23,9 +23,9 @@ export interface SnippetServer {
 const BOOT_FILES: readonly { name: string; architectures: readonly number[]; file: string; http?: true }[] = [
   { name: 'bios', architectures: [0], file: 'undionly.kpxe' },
   { name: 'uefi-x64', architectures: [7, 9], file: 'snponly.efi' },
-  { name: 'uefi-arm64', architectures: [11], file: 'grubnetaa64.efi.signed' },
+  { name: 'uefi-arm64', architectures: [11], file: 'grubaa64.efi' },
   { name: 'http-x64', architectures: [16], file: 'snponly.efi', http: true },
-  { name: 'http-arm64', architectures: [19], file: 'grubnetaa64.efi.signed', http: true },
+  { name: 'http-arm64', architectures: [19], file: 'grubaa64.efi', http: true },
 ];
 
 /** The configuration that another DHCP server needs to send this subnet's machines to muster. */

@@ -63,6 +63,9 @@ class FixedLeases {
   findSubnetContaining(address: Ipv4): Subnet | null {
     return this.subnets.find((it) => prefixContains(it.prefix, address)) ?? null;
   }
+  findReservation(): null {
+    return null;
+  }
   offer(it: Subnet): Promise<Ipv4> {
     this.calls.push(`offer ${it.name}`);
     return Promise.resolve(it.prefix.network + 60);

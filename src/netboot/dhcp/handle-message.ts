@@ -13,7 +13,10 @@ import { addressReply, nakReply, proxyReply, type ReplyFacts } from './reply.js'
 import { serverAddressFor, type ServedInterface } from './served-interface.js';
 
 /** What the handler asks of the lease book. */
-export type Leases = Pick<LeaseBook, 'findSubnetContaining' | 'offer' | 'grant' | 'release' | 'decline'>;
+export type Leases = Pick<
+  LeaseBook,
+  'findSubnetContaining' | 'findReservation' | 'offer' | 'grant' | 'release' | 'decline'
+>;
 
 export interface HandlerContext {
   leases: Leases;
@@ -123,7 +126,7 @@ async function offer({ message, client, subnet, facts }: Exchange, context: Hand
   const address = await context.leases.offer(subnet, client, asked);
   if (address === null) return SILENCE(`no address is left in ${subnet.name}, or another server owns it`);
   return {
-    reply: addressReply({ ...facts, address }),
+    reply: addressReply({ ...facts, address, hostname: hostnameFor(subnet, client, context) }),
     event: {
       stage: 'dhcp offer',
       message: `offered ${formatAddress(address)}${bootText(facts)}`,
@@ -167,7 +170,12 @@ async function answerRequest(exchange: Exchange, context: HandlerContext): Promi
       reason: null,
     };
   }
-  return acknowledge(facts, grant.lease);
+  return acknowledge({ ...facts, hostname: hostnameFor(subnet, client, context) }, grant.lease);
+}
+
+/** Only a reservation names its machine; what others call themselves is theirs. */
+function hostnameFor(subnet: Subnet, client: LeaseClient, { leases }: HandlerContext): string | null {
+  return leases.findReservation(subnet, client)?.hostname ?? null;
 }
 
 function acknowledge(facts: ReplyFacts, lease: Lease): Handled {
