@@ -34,6 +34,13 @@ export const registerImages: Register = (program, context) => {
   registerKeeping(images, context);
 };
 
+interface BuildOptions {
+  kernel?: 'generic' | 'cloud';
+  mirror?: string;
+  include?: string[];
+  detach?: boolean;
+}
+
 const registerBuild: Register = (images, context) => {
   images
     .command('build <target>')
@@ -42,14 +49,16 @@ const registerBuild: Register = (images, context) => {
       new Option('--kernel <flavour>', 'generic has the drivers of real machines').choices(['generic', 'cloud']),
     )
     .option('--mirror <url>', 'where packages come from')
+    .option('--include <packages>', 'on top of the standard list, with commas between; may be repeated', collect)
     .option('-d, --detach', 'do not wait for the run')
     .addHelpText(
       'after',
       '\n`memory` is the environment that machines are commissioned and installed from.\n\nExamples:\n  muster images build memory\n  muster images build debian@12',
     )
-    .action(async (target: string, options: { kernel?: 'generic' | 'cloud'; mirror?: string; detach?: boolean }) => {
+    .action(async (target: string, options: BuildOptions) => {
       const { kernel, mirror } = options;
-      const { run } = await context.api.call(imagesRoutes.build, { body: { target, kernel, mirror } });
+      const include = options.include?.flatMap((list) => list.split(',')).filter((name) => name !== '');
+      const { run } = await context.api.call(imagesRoutes.build, { body: { target, kernel, mirror, include } });
       await follow(context, run, options);
     });
   images

@@ -59,6 +59,11 @@ export const imagesRoutes = {
       target: z.string().regex(/^(memory|(debian|ubuntu)@[a-z0-9.]+)$/, 'name it as debian@12, ubuntu@24.04 or memory'),
       kernel: z.enum(['generic', 'cloud']).optional().describe('Default: generic, with the drivers of real machines'),
       mirror: z.url({ protocol: /^https?$/ }).optional(),
+      include: z
+        .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,99}$/, 'name packages as dpkg does'))
+        .max(200)
+        .optional()
+        .describe('Packages on top of the standard list'),
     }),
     response: started,
     status: 202,

@@ -11,6 +11,8 @@ export interface BuildInput {
   target: string;
   kernel?: 'generic' | 'cloud';
   mirror?: string;
+  /** Packages on top of the standard list. */
+  include?: string[];
 }
 
 /** The step that builds an image. Its lane lets one build at a time: they share caches and are heavy. */
@@ -18,6 +20,7 @@ export function imageBuildStep(input: BuildInput): StepSpec {
   const given: JsonObject = { target: input.target };
   if (input.kernel !== undefined) given.kernel = input.kernel;
   if (input.mirror !== undefined) given.mirror = input.mirror;
+  if (input.include !== undefined) given.include = input.include;
   return step({
     key: `image/${input.target}`,
     kind: KIND,
@@ -48,8 +51,11 @@ export class ImageBuildHandler implements StepHandler {
 function requestOf(input: JsonObject): BuildRequest {
   const target = typeof input.target === 'string' ? input.target : '';
   const [, os, release] = TARGET.exec(target) ?? [];
-  const kernel = input.kernel === 'cloud' || input.kernel === 'generic' ? input.kernel : undefined;
+  const kernel: BuildRequest['kernel'] =
+    input.kernel === 'cloud' || input.kernel === 'generic' ? input.kernel : undefined;
   const mirror = typeof input.mirror === 'string' ? input.mirror : undefined;
-  if ((os === 'debian' || os === 'ubuntu') && release !== undefined) return { target: { os, release }, kernel, mirror };
-  return { target: 'memory', kernel, mirror };
+  const include = Array.isArray(input.include) ? input.include.filter((name) => typeof name === 'string') : undefined;
+  const common: Omit<BuildRequest, 'target'> = { kernel, mirror, include };
+  if ((os === 'debian' || os === 'ubuntu') && release !== undefined) return { target: { os, release }, ...common };
+  return { target: 'memory', ...common };
 }
