@@ -33,7 +33,3 @@ export function formatBase(base: Base): string {
 export function sameBase(a: Base, b: Base): boolean {
   return a.os === b.os && a.release === b.release;
 }
-
-export function seriesNames(): string[] {
-  return Object.keys(SERIES);
-}
