@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { AccessModule } from '../access/index.js';
+import { DeploymentsModule } from '../deployments/index.js';
 import { ImagesModule } from '../images/index.js';
 import { MachinesModule, MachinesService } from '../machines/index.js';
 import { NetworksModule } from '../networks/index.js';
@@ -13,6 +14,8 @@ import { ApiServer } from './api-server.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 import { AcceptRulesController } from './controllers/accept-rules.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
+import { BundlesController } from './controllers/bundles.controller.js';
+import { DeploymentsController } from './controllers/deployments.controller.js';
 import { DoctorController } from './controllers/doctor.controller.js';
 import { EventsController } from './controllers/events.controller.js';
 import { ImagesController } from './controllers/images.controller.js';
@@ -41,6 +44,7 @@ import { SubjectNames } from './subject-names.js';
     ImagesModule,
     ImageOperationsModule,
     OperationsModule,
+    DeploymentsModule,
     PipelineModule,
     PowerModule.register({ imports: [MachinesModule], reader: MachinesService }),
   ],
@@ -53,6 +57,8 @@ import { SubjectNames } from './subject-names.js';
     RunsController,
     MachinesController,
     MachineOperationsController,
+    DeploymentsController,
+    BundlesController,
     AcceptRulesController,
     ImagesController,
     SubnetsController,

@@ -1,5 +1,5 @@
 export { BundleLibrary } from './bundle-library.js';
-export type { BundleSource } from './bundle-source.js';
+export { sourceFiles, type BundleSource } from './bundle-source.js';
 export { compileDeployment, type CompiledDeployment } from './compile-deployment.js';
 export { Deployment, type DeploymentOptions } from './deployment.entity.js';
 export { DeploymentsModule } from './deployments.module.js';

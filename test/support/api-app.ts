@@ -33,6 +33,8 @@ export class ApiApp {
       MUSTER_DATA_DIR: dataDir,
       MUSTER_API_HOST: '127.0.0.1',
       MUSTER_API_PORT: '0',
+      // Nothing takes steps: what a run does is then the test's choice alone.
+      MUSTER_ROLES: 'api',
       DATABASE_URL: databaseUrl,
       REDIS_URL: stores.redis.url,
     });

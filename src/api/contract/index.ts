@@ -1,4 +1,5 @@
 import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
+import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
 import { imagesRoutes } from './images.js';
 import { acceptRulesRoutes, machinesRoutes } from './machines.js';
 import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
@@ -19,6 +20,8 @@ export const ALL_ROUTES: readonly Route[] = [
   systemRoutes,
   machinesRoutes,
   acceptRulesRoutes,
+  deploymentsRoutes,
+  bundlesRoutes,
   runsRoutes,
   eventsRoutes,
   imagesRoutes,

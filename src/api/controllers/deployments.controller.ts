@@ -1,0 +1,152 @@
+import { Controller, Inject, Param } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource } from 'typeorm';
+import type { Principal } from '../../access/index.js';
+import { DeploymentsService, type Deployment as StoredDeployment, type UpRequest } from '../../deployments/index.js';
+import { MusterError } from '../../error.js';
+import { RunsService } from '../../pipeline/index.js';
+import {
+  deploymentsRoutes,
+  type BodyOf,
+  type Connection,
+  type Deployment,
+  type DeploymentDetail,
+  type PlanReply,
+  type ResponseOf,
+  type Run,
+} from '../contract/index.js';
+import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
+import { MachineDirectory } from '../machine-directory.js';
+import { deploymentView, downPlanView, nodeView, planView, unitViews } from '../views/deployment-view.js';
+import { runSummaryView, runView } from '../views/run-view.js';
+
+@Controller()
+export class DeploymentsController {
+  constructor(
+    @Inject(DeploymentsService) private readonly deployments: DeploymentsService,
+    @Inject(RunsService) private readonly runs: RunsService,
+    @Inject(MachineDirectory) private readonly machines: MachineDirectory,
+    @InjectDataSource() private readonly dataSource: DataSource,
+  ) {}
+
+  @Endpoint(deploymentsRoutes.list)
+  async list(): Promise<ResponseOf<typeof deploymentsRoutes.list>> {
+    const items: Deployment[] = [];
+    for (const deployment of await this.deployments.list()) items.push(await this.view(deployment));
+    return { items };
+  }
+
+  @Endpoint(deploymentsRoutes.show)
+  async show(@Param('deployment') reference: string): Promise<DeploymentDetail> {
+    const deployment = await this.deployments.get(reference);
+    const nodes = await this.deployments.nodesOf(this.dataSource.manager, deployment.id);
+    const runs = await this.runs.list({ subject: { kind: 'deployment', id: deployment.id } });
+    const laid = runs.find((run) => run.action === 'up');
+    const run = laid === undefined ? null : await this.runs.get(laid.id);
+    return {
+      ...(await this.view(deployment)),
+      nodes: nodes.map(nodeView),
+      units: unitViews(this.deployments.compiled(deployment), nodes, run),
+      outputs: run === null ? {} : await this.openOutputs(run.id),
+    };
+  }
+
+  @Endpoint(deploymentsRoutes.plan)
+  async plan(@GivenBody() body: BodyOf<typeof deploymentsRoutes.plan>): Promise<PlanReply> {
+    return planView(await this.deployments.plan(requestOf(body)));
+  }
+
+  @Endpoint(deploymentsRoutes.up)
+  async up(
+    @GivenBody() body: BodyOf<typeof deploymentsRoutes.up>,
+    @Who() who: Principal,
+    @AuditNote() note: AuditNote,
+  ): Promise<ResponseOf<typeof deploymentsRoutes.up>> {
+    const request = { ...requestOf(body), planHash: body.planHash };
+    const { deployment, run } = await this.deployments.up(request, who.name);
+    note.subject = `deployments/${deployment.name}`;
+    note.after = { version: deployment.version, cloud: deployment.cloud, files: deployment.files, run: run.id };
+    await this.runs.nudge(run.id);
+    const view = await this.view(deployment);
+    if (view.run === null) throw new MusterError('internal', `cannot show run ${run.id}: it is not stored`);
+    return { deployment: view, run: view.run };
+  }
+
+  @Endpoint(deploymentsRoutes.downPlan)
+  async downPlan(@Param('deployment') reference: string): Promise<ResponseOf<typeof deploymentsRoutes.downPlan>> {
+    return downPlanView(await this.deployments.planDown(reference));
+  }
+
+  @Endpoint(deploymentsRoutes.down)
+  down(
+    @Param('deployment') reference: string,
+    @Who() who: Principal,
+    @AuditNote() note: AuditNote,
+  ): Promise<{ run: Run }> {
+    return this.started(reference, note, () => this.deployments.down(reference, who.name));
+  }
+
+  @Endpoint(deploymentsRoutes.verify)
+  verify(
+    @Param('deployment') reference: string,
+    @Who() who: Principal,
+    @AuditNote() note: AuditNote,
+  ): Promise<{ run: Run }> {
+    return this.started(reference, note, () => this.deployments.verify(reference, who.name));
+  }
+
+  @Endpoint(deploymentsRoutes.connection)
+  connection(@Param('deployment') reference: string, @Param('node') node: string): Promise<Connection> {
+    return this.deployments.connection(reference, node.replaceAll('~', '/'));
+  }
+
+  @Endpoint(deploymentsRoutes.machineConnection)
+  async machineConnection(@Param('machine') reference: string, @Who() who: Principal): Promise<Connection> {
+    const machine = await this.machines.get(reference, who);
+    if (machine.deploymentId === null) {
+      throw new MusterError('conflict', `cannot log in to ${machine.name}: no deployment holds it`, {
+        hint: `use the key that it was deployed with; its host keys: muster machines show ${machine.name}`,
+      });
+    }
+    const nodes = await this.deployments.nodesOf(this.dataSource.manager, machine.deploymentId);
+    const node = nodes.find((each) => each.machineId === machine.id);
+    if (node !== undefined) return this.deployments.connection(machine.deploymentId, node.key);
+    throw new MusterError('conflict', `cannot log in to ${machine.name}: it does not answer SSH yet`, {
+      hint: `muster logs -f ${machine.name}`,
+    });
+  }
+
+  private async started(
+    reference: string,
+    note: AuditNote,
+    work: () => Promise<{ id: string }>,
+  ): Promise<{ run: Run }> {
+    const { name } = await this.deployments.get(reference);
+    note.subject = `deployments/${name}`;
+    const { id } = await work();
+    note.after = { run: id };
+    await this.runs.nudge(id);
+    return { run: runView(await this.runs.get(id), name) };
+  }
+
+  private async view(deployment: StoredDeployment): Promise<Deployment> {
+    const [latest] = await this.runs.list({ subject: { kind: 'deployment', id: deployment.id }, limit: 1 });
+    if (latest === undefined) return deploymentView(deployment, null);
+    const isOver = latest.finishedAt !== null;
+    const run = isOver
+      ? runSummaryView(latest, deployment.name)
+      : runView(await this.runs.get(latest.id), deployment.name);
+    return deploymentView(deployment, run);
+  }
+
+  /** What the steps published and may be shown, by step and name. */
+  private async openOutputs(runId: string): Promise<Record<string, unknown>> {
+    const outputs = (await this.runs.outputs(runId)).filter((output) => !output.secret);
+    return Object.fromEntries(outputs.map((output) => [`${output.step}.${output.name}`, output.value]));
+  }
+}
+
+function requestOf(body: BodyOf<typeof deploymentsRoutes.plan>): UpRequest {
+  const { bundle, files, overlays, name, on, layout, base } = body;
+  return { bundle, files, overlays, name, on, options: { layout, base } };
+}

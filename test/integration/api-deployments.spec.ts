@@ -1,0 +1,100 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiApp } from '../support/api-app.js';
+import { Datastores } from '../support/datastores.js';
+
+let stores: Datastores;
+let api: ApiApp;
+let folder: string;
+beforeAll(async () => {
+  stores = await Datastores.start();
+  api = await ApiApp.start(stores);
+  folder = mkdtempSync(join(tmpdir(), 'muster-bundle-'));
+});
+afterAll(async () => {
+  await api.stop();
+  await stores.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function bundle(text: string): string {
+  const path = join(folder, 'bundle.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('bundles', () => {
+  it('that are shipped are listed, shown and good', async () => {
+    expect((await api.cli(['bundles'])).stdout).toContain('lxd-fan');
+    expect((await api.cli(['bundles', 'show', 'ubuntu'])).stdout).toContain('applications:');
+    expect((await api.cli(['bundles', 'check', 'lxd-fan'])).code).toBe(0);
+    expect((await api.cli(['bundles', 'show', '../../etc'])).code).toBe(3);
+  });
+
+  it('of our own are told all their problems, each with its place', async () => {
+    const path = bundle('name: bad\napplications:\n  a: {role: ubunto, num_units: x}\nnonsense: 1\n');
+    const checked = await api.cli(['bundles', 'check', path]);
+    expect(checked.code).toBe(1);
+    expect(checked.stdout).toMatch(/bundle\.yaml:3:\d+/);
+    expect(checked.stdout).toMatch(/bundle\.yaml:4:\d+/);
+  });
+
+  it('include nothing from outside their folder', async () => {
+    const path = bundle('applications:\n  a: {role: os, options: {x: include-file://../../etc/passwd}}\n');
+    const checked = await api.cli(['bundles', 'check', path]);
+    expect(checked.code).not.toBe(0);
+    expect(checked.stdout).not.toContain('root:');
+  });
+});
+
+describe('deployments', () => {
+  it('are planned without a change, and refused without a yes', async () => {
+    await api.cli(['machines', 'declare', 'n1', '--power', 'manual']);
+    await api.cli(['machines', 'declare', 'n2', '--power', 'manual']);
+    const plan = await api.cli(['plan', 'ubuntu', '--json']);
+    expect(plan.stderr).toBe('');
+    expect(plan.code).toBe(0);
+    expect((JSON.parse(plan.stdout) as { steps: unknown[] }).steps.length).toBeGreaterThan(3);
+    const refused = await api.cli(['up', 'ubuntu']);
+    expect(refused.code).toBe(4);
+    expect(refused.stderr).toContain('--yes');
+    expect(JSON.parse((await api.cli(['status', '--json'])).stdout)).toMatchObject({ deployments: [] });
+  });
+
+  it('are brought up as a run that can be watched, paused and cancelled', async () => {
+    const up = await api.cli(['up', 'ubuntu', '--name', 'trial', '--yes', '--detach', '--json']);
+    expect(up.stderr).toBe('');
+    const { run } = JSON.parse(up.stdout) as { run: { id: string } };
+    expect((await api.cli(['status', 'trial'])).stdout).toContain('working');
+    expect((await api.cli(['runs', 'show', 'trial'])).stdout).toContain(run.id);
+    expect((await api.cli(['logs', 'trial'])).code).toBe(0);
+    expect((await api.cli(['pause', 'trial'])).stdout).toContain('paused');
+    expect((await api.cli(['resume', 'trial'])).stdout).toContain('running');
+    const again = await api.cli(['up', 'ubuntu', '--name', 'trial', '--yes', '--detach']);
+    expect(again.code).toBe(4);
+    expect(again.stderr).toContain(run.id);
+    expect((await api.cli(['cancel', run.id])).code).toBe(0);
+    const logs = await api.cli(['logs', '-f', run.id]);
+    expect(logs.code).toBe(0);
+    expect((await api.cli(['runs', '--status', 'cancelled'])).stdout).toContain(run.id);
+  });
+
+  it('leave a run going at Ctrl-C, and say how to follow it', async () => {
+    const interrupt = new AbortController();
+    const up = api.cli(['up', 'ubuntu', '--name', 'other', '--yes'], { signal: interrupt.signal });
+    setTimeout(() => interrupt.abort(), 1500);
+    const { code, stderr } = await up;
+    expect(code).toBe(130);
+    expect(stderr).toContain('muster logs -f');
+    expect((await api.cli(['runs', '--of', 'other'])).stdout).toContain('running');
+    await api.cli(['cancel', 'other']);
+  });
+
+  it('have no node to log in to before they are up', async () => {
+    const answer = await api.cli(['ssh', 'other:0']);
+    expect(answer.code).toBe(3);
+    expect(answer.stderr).toContain('no node yet');
+  });
+});
