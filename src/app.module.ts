@@ -2,8 +2,11 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MIGRATIONS } from '../migrations/index.js';
 import { ApiModule } from './api/index.js';
+import { DeploymentsModule } from './deployments/index.js';
 import { ENTITIES } from './entities.js';
 import { MusterError } from './error.js';
+import { NetbootModule } from './netboot/index.js';
+import { ImageOperationsModule } from './operations/index.js';
 import { dataSourceOptions } from './platform/database/index.js';
 import type { Role, Settings } from './platform/config/index.js';
 import { PlatformModule, SETTINGS } from './platform/index.js';
@@ -22,6 +25,10 @@ export class AppModule {
           inject: [SETTINGS],
           useFactory: (settings: Settings) => databaseOptions(settings),
         }),
+        // Every role reads and writes the same tables; only workers take steps, only the boot role binds ports.
+        DeploymentsModule,
+        ImageOperationsModule,
+        ...(roles.includes('boot') ? [NetbootModule] : []),
         ...(roles.includes('api') ? [ApiModule, WebModule] : []),
       ],
     };

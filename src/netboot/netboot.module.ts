@@ -23,7 +23,7 @@ import { ChangeListener } from '../platform/database/index.js';
 import { AUTHORITY, CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
 import type { CertificateAuthority } from '../platform/tls/index.js';
-import { BOOT_DECIDER, BOOT_OBSERVER } from './boot-client.js';
+import { BOOT_DECIDER, BOOT_OBSERVER, type BootDecider } from './boot-client.js';
 import { StoredBootContent } from './boot-content.js';
 import { BootHttpService } from './boot-http.service.js';
 import { BootRecorder } from './boot-recorder.js';
@@ -32,6 +32,7 @@ import { agentRoutes } from './http/agent-routes.js';
 import { bootRoutes } from './http/boot-routes.js';
 import { metadataRoutes } from './http/metadata-routes.js';
 import { OrderWaiter } from './http/order-waiter.js';
+import { LanServices } from './lan-services.js';
 import { MachineSnapshot } from './machine-snapshot.js';
 import { SnapshotBootDecider } from './snapshot-boot-decider.js';
 
@@ -124,6 +125,18 @@ const providers: Provider[] = [
       return new BootHttpService(boot, routes, authority, clock, log);
     },
   },
+  {
+    provide: LanServices,
+    inject: [DATA_SOURCE, SETTINGS, BootFiles, BOOT_DECIDER, BOOT_OBSERVER, LOGGER],
+    useFactory: (
+      dataSource: DataSource,
+      settings: Settings,
+      bootFiles: BootFiles,
+      boot: BootDecider,
+      observer: BootRecorder,
+      log: Logger,
+    ) => new LanServices({ dataSource, settings, bootFiles, boot, observer, log }),
+  },
 ];
 
 /** Answers booting machines. Its sockets are bound when the application is up, and only in a process of the boot role. */
@@ -140,15 +153,18 @@ export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(BOOT_OBSERVER) private readonly recorder: BootRecorder,
     @Inject(ChangeListener) private readonly listener: ChangeListener,
     @Inject(BootNonces) private readonly nonces: BootNonces,
+    @Inject(LanServices) private readonly lan: LanServices,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
     await this.nonces.forgetOld();
     await this.snapshot.start();
     await this.http.start();
+    await this.lan.start();
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    await this.lan.stop();
     this.waiter.close();
     await this.http.stop();
     this.snapshot.stop();

@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { DataSource } from 'typeorm';
+import type { BootFiles } from '../images/index.js';
+import { LeaseBook } from '../networks/index.js';
+import type { Settings } from '../platform/config/index.js';
+import { createOnceDurably } from '../platform/files/index.js';
+import type { Logger } from '../platform/log/index.js';
+import { findAddress } from '../protocol/ipv4/index.js';
+import type { BootDecider, BootObserver } from './boot-client.js';
+import { DhcpServer } from './dhcp/index.js';
+import { grubStub } from './grub-config.js';
+import { TftpServer } from './tftp/index.js';
+
+interface LanParts {
+  dataSource: DataSource;
+  settings: Settings;
+  bootFiles: BootFiles;
+  boot: BootDecider;
+  observer: BootObserver;
+  log: Logger;
+}
+
+/** What answers on the wire below HTTP: DHCP with its leases, and TFTP. */
+export class LanServices {
+  private leases: LeaseBook | null = null;
+  private dhcp: DhcpServer | null = null;
+  private tftp: TftpServer | null = null;
+
+  constructor(private readonly parts: LanParts) {}
+
+  /** Throws where a port cannot be bound. */
+  async start(): Promise<void> {
+    const { boot, log, observer, settings } = this.parts;
+    const { interfaces, requestsPerSecondPerSource } = settings.boot;
+    const leases = await this.openLeases();
+    this.leases = leases;
+    const common = { observer, log, interfaces, requestsPerSecondPerSource };
+    const { dhcpPort, proxyPort, tftpPort } = settings.boot;
+    this.dhcp = new DhcpServer({ ...common, leases, boot, port: dhcpPort, proxyPort });
+    this.tftp = new TftpServer({
+      ...common,
+      files: this.parts.bootFiles,
+      content: (name, client) => this.contentOf(name, client.serverAddress),
+      whoIs: (address) => {
+        const known = findAddress(address);
+        return known === null ? null : leases.findByAddress(known);
+      },
+      port: tftpPort,
+    });
+    await this.dhcp.start();
+    await this.tftp.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.dhcp?.stop();
+    await this.tftp?.stop();
+    await this.leases?.close();
+  }
+
+  private contentOf(name: string, serverAddress: string): Buffer | null {
+    if (name !== 'grub/grub.cfg') return null;
+    return Buffer.from(grubStub(`http://${serverAddress}:${this.parts.settings.boot.httpPort}`));
+  }
+
+  private async openLeases(): Promise<LeaseBook> {
+    const { dataSource, log, settings } = this.parts;
+    const dir = join(settings.dataDir, 'leases');
+    mkdirSync(dir, { recursive: true });
+    const idFile = join(dir, 'server-id');
+    await createOnceDurably(idFile, randomUUID());
+    const serverId = (await readFile(idFile, 'utf8')).trim();
+    return LeaseBook.open({ dataSource, dir, serverId, log, ownAddresses: ownAddresses() });
+  }
+}
+
+function ownAddresses() {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .flatMap(({ family, address }) => (family === 'IPv4' ? (findAddress(address) ?? []) : []));
+}
