@@ -56,7 +56,7 @@ export async function numberEvents(database: Database): Promise<number> {
     if (lock?.taken !== true) return 0;
     const rows = await sql.query(
       `with fresh as (select id, row_number() over (order by id) as place
-                      from (select id from event where number is null order by id limit 5000) as next),
+                      from (select id from event where number is null order by id limit 5000) as batch),
             highest as (select coalesce(max(number), 0) as number from event)
        update event set number = highest.number + fresh.place from fresh, highest
        where event.id = fresh.id returning event.id`,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { messageOf } from '../error.js';
 import { claimStep, renewLeases, type Claim } from './claim.js';
 import { Delivery, failureOf } from './delivery.js';
@@ -27,7 +28,10 @@ export class StepWorker {
     private readonly dispatcher: Dispatcher,
     /** Tells this worker from others in leases and attempts. */
     readonly name: string,
-  ) {}
+  ) {
+    // Every delivery may wait on it.
+    setMaxListeners(0, this.stopped.signal);
+  }
 
   /** Begins to keep the leases of what this worker has in hand. */
   start(): void {

@@ -16,7 +16,7 @@ import {
   type SubjectOwner,
 } from '../../src/pipeline/index.js';
 import { systemClock } from '../../src/platform/clock.js';
-import { silentLogger } from '../../src/platform/log/index.js';
+import { createLogger, silentLogger } from '../../src/platform/log/index.js';
 import { StepQueue, StepQueueListener } from '../../src/platform/queue/index.js';
 
 const reversed = (text: string) => Array.from(text).reverse().join('');
@@ -73,7 +73,8 @@ export class TestEngine {
         clock: systemClock,
         random: systemRandomness,
         secrets: reversingSecretBox,
-        logger: silentLogger,
+        logger:
+          process.env.MUSTER_TEST_LOG !== undefined ? createLogger({ level: 'debug', format: 'json' }) : silentLogger,
         settings: { ...FAST, ...options.settings },
         ...options.outside,
       },

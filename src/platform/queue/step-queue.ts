@@ -20,6 +20,7 @@ const RING_TIMEOUT_MS = 3000;
 export class StepQueue {
   private readonly connection;
   private readonly queue: Queue<StepJob>;
+  private connected: Promise<void> | null = null;
 
   constructor(options: StepQueueOptions) {
     this.connection = connectRedis(options.redisUrl, { failFast: true });
@@ -37,15 +38,15 @@ export class StepQueue {
     this.queue.on('error', () => undefined);
   }
 
+  /** Throws when Redis has not taken them within a few seconds. */
   async ring(rings: readonly { stepId: string; delivery: number; delayMs: number }[]): Promise<void> {
-    if (this.connection.status !== 'ready') await this.untilConnected();
-    await this.queue.addBulk(
-      rings.map((ring) => ({
-        name: 'look',
-        data: { stepId: ring.stepId },
-        opts: { jobId: `${ring.stepId}-${ring.delivery}`, delay: ring.delayMs },
-      })),
-    );
+    const jobs = rings.map((ring) => ({
+      name: 'look',
+      data: { stepId: ring.stepId },
+      opts: { jobId: `${ring.stepId}-${ring.delivery}`, delay: ring.delayMs },
+    }));
+    if (this.connection.status !== 'ready') await inTime(this.untilConnected());
+    await inTime(this.queue.addBulk(jobs));
   }
 
   async close(): Promise<void> {
@@ -53,19 +54,28 @@ export class StepQueue {
     await this.queue.close().catch(() => undefined);
   }
 
-  private async untilConnected(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
-        reject(new MusterError('unavailable', `cannot reach Redis: it is ${this.connection.status}`));
-      }, RING_TIMEOUT_MS);
+  /** One wait for all who ring while the connection is away. */
+  private untilConnected(): Promise<void> {
+    this.connected ??= new Promise<void>((resolve) => this.connection.once('ready', resolve)).finally(() => {
+      this.connected = null;
     });
-    const ready = new Promise<void>((resolve) => this.connection.once('ready', resolve));
-    try {
-      await Promise.race([ready, late]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return this.connected;
+  }
+}
+
+async function inTime(work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new MusterError('unavailable', `cannot reach Redis within ${RING_TIMEOUT_MS} ms`));
+    }, RING_TIMEOUT_MS);
+  });
+  // It may still fail after its time; that was told already.
+  work.catch(() => undefined);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
