@@ -21,7 +21,7 @@ import { ContentStore } from './store/content-store.js';
     {
       provide: ContentStore,
       inject: [SETTINGS],
-      useFactory: (settings: Settings) => new ContentStore(join(settings.dataDir, 'images')),
+      useFactory: ({ dataDir, images }: Settings) => new ContentStore(join(dataDir, 'images'), images.handOffPrefix),
     },
     {
       provide: BootFiles,

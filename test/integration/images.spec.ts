@@ -21,11 +21,18 @@ let contents: Record<'kernel' | 'initrd' | 'tar' | 'squashfs', string>;
 
 beforeAll(async () => {
   stores = await Datastores.start();
+  ({ dataSource } = await stores.createDatabase());
+  // Stands for whatever refers to images.
+  await dataSource.query('create table tenant (image_id uuid references image)');
 });
-afterAll(() => stores.stop());
+afterAll(async () => {
+  await dataSource.destroy();
+  await stores.stop();
+});
 
 beforeEach(async () => {
-  ({ dataSource } = await stores.createDatabase());
+  await dataSource.query('delete from tenant');
+  await dataSource.query('delete from image');
   dir = mkdtempSync(join(tmpdir(), 'muster-images-'));
   store = new ContentStore(join(dir, 'images'));
   nowMs = Date.now();
@@ -41,10 +48,7 @@ beforeEach(async () => {
     silentLogger,
   );
   images = new ImagesService(catalog, store, builders, streams, { cacheDir: join(dir, 'cache'), clock });
-  return async () => {
-    await dataSource.destroy();
-    rmSync(dir, { recursive: true });
-  };
+  return () => rmSync(dir, { recursive: true });
 });
 
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -185,7 +189,6 @@ describe('the store and the records', () => {
 
   it('keep an image that something refers to', async () => {
     const image = await images.build({ target: debian });
-    await dataSource.query('create table tenant (image_id uuid references image)');
     await dataSource.query('insert into tenant values ($1)', [image.id]);
     await expect(images.delete(image.id)).rejects.toMatchObject({ kind: 'conflict' });
     expect(await images.verify()).toEqual([]);

@@ -64,6 +64,10 @@ async function gatherOne(file: BootFileSource, packages: DebianPackages, folder:
   return { name: file.name, sha256, sizeBytes: size, package: file.package, version: unpacked.version };
 }
 
+/**
+ * A GRUB with its modules and configuration inside. The configuration is the `grub.cfg` of a memory disk: one given as
+ * `--config` would be run by GRUB's rescue parser, which knows neither `if` nor comments.
+ */
 async function makeGrubImage(
   build: { format: string; config: string; modules: readonly string[] },
   modules: string,
@@ -71,16 +75,21 @@ async function makeGrubImage(
   target: string,
 ): Promise<void> {
   const tools = await packages.unpack('grub-common', await packages.nativeArchitecture());
+  const memoryDisk = `${target}.tar`;
+  await runProcess([
+    ...['tar', '-C', join(packageRoot(), 'tftp'), '--transform', 's,.*,grub.cfg,', '--owner=0', '--group=0'],
+    ...['--mtime=@0', '--mode=0644', '-cf', memoryDisk, build.config],
+  ]);
   await runProcess([
     join(tools.root, 'usr/bin/grub-mkimage'),
     `--directory=${modules}`,
     `--format=${build.format}`,
-    `--config=${join(packageRoot(), 'tftp', build.config)}`,
-    // Everything it needs is inside; there is no folder to load modules or configuration from.
-    '--prefix=/none',
+    `--memdisk=${memoryDisk}`,
+    '--prefix=(memdisk)/',
     `--output=${target}`,
-    ...build.modules,
+    ...['memdisk', 'tar', ...build.modules],
   ]);
+  await rm(memoryDisk);
 }
 
 /** A folder cannot be renamed over one that has files; the old one is moved aside first. */

@@ -11,20 +11,15 @@ export interface ServableFile {
   sizeBytes: number;
   sha256: string;
   contentType?: string;
+  /** The internal location of an nginx in front (`X-Accel-Redirect`), which then sends the bytes itself. */
+  handOffTo?: string;
 }
 
 /**
  * Answers a GET or HEAD with a file that never changes, with ranges and its hash as entity tag. Resolves when the last
  * byte was handed over, or the client left; rejects when the file cannot be read.
- *
- * `handOffTo`: the internal location of an nginx in front (`X-Accel-Redirect`), which then sends the bytes itself.
  */
-export async function serveFile(
-  request: IncomingMessage,
-  response: ServerResponse,
-  file: ServableFile,
-  options: { handOffTo?: string } = {},
-): Promise<void> {
+export async function serveFile(request: IncomingMessage, response: ServerResponse, file: ServableFile): Promise<void> {
   const { headers } = request;
   const plan = planResponse(
     {
@@ -35,9 +30,9 @@ export async function serveFile(
     },
     file,
   );
-  if (options.handOffTo !== undefined && plan.status !== 405 && request.method === 'GET') {
+  if (file.handOffTo !== undefined && request.method === 'GET') {
     response.writeHead(200, {
-      'x-accel-redirect': options.handOffTo,
+      'x-accel-redirect': file.handOffTo,
       'content-type': file.contentType ?? 'application/octet-stream',
     });
     response.end();

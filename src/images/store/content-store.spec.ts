@@ -59,6 +59,12 @@ describe('the store', () => {
     expect(await store.isIntact(HELLO)).toBe(true);
   });
 
+  it('knows where an nginx in front finds its content', async () => {
+    await store.add(bytes('hello'));
+    const content = await new ContentStore(dir, '/muster-images').get(HELLO);
+    expect(content.handOffTo).toBe(`/muster-images/2c/${HELLO}`);
+  });
+
   it('does not take a path for a hash', async () => {
     for (const name of ['../../etc/passwd', '', 'A'.repeat(64), `${HELLO}/`, 'é'.repeat(64)]) {
       await expect(store.find(name)).rejects.toThrow(/cannot use/);

@@ -13,6 +13,8 @@ export interface Content {
   sha256: string;
   sizeBytes: number;
   path: string;
+  /** Where an nginx in front finds it, if there is one that sends such bytes itself. */
+  handOffTo?: string;
 }
 
 export interface Expectation {
@@ -31,7 +33,11 @@ const PARTIAL_GRACE_MS = 7 * 24 * GRACE_MS;
  * all, also after a power cut, and is never written again.
  */
 export class ContentStore {
-  constructor(private readonly dir: string) {}
+  constructor(
+    private readonly dir: string,
+    /** An nginx's internal location of `<dir>/sha256`. */
+    private readonly handOffPrefix?: string,
+  ) {}
 
   pathOf(sha256: string): string {
     if (!/^[0-9a-f]{64}$/.test(sha256)) throw new MusterError('invalid', `cannot use "${sha256}" as a SHA-256`);
@@ -59,7 +65,7 @@ export class ContentStore {
   async find(sha256: string): Promise<Content | null> {
     const path = this.pathOf(sha256);
     const found = await findFile(path);
-    return found === null ? null : { sha256, sizeBytes: found.size, path };
+    return found === null ? null : this.contentAt(sha256, found.size);
   }
 
   async get(sha256: string): Promise<Content> {
@@ -150,7 +156,13 @@ export class ContentStore {
     await utimes(temporary, now, now);
     await rename(temporary, path);
     await syncFolder(dirname(path));
-    return { sha256, sizeBytes: size, path };
+    return this.contentAt(sha256, size);
+  }
+
+  private contentAt(sha256: string, sizeBytes: number): Content {
+    const content = { sha256, sizeBytes, path: this.pathOf(sha256) };
+    if (this.handOffPrefix === undefined) return content;
+    return { ...content, handOffTo: `${this.handOffPrefix}/${sha256.slice(0, 2)}/${sha256}` };
   }
 }
 

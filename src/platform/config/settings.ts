@@ -78,7 +78,7 @@ export const settingsSchema = z.strictObject({
         .describe('Whether the stream may be on this computer itself'),
       handOffPrefix: z
         .string()
-        .startsWith('/')
+        .regex(/^\/.*[^/]$/)
         .optional()
         .describe('Internal location of an nginx in front that sends images itself (X-Accel-Redirect)'),
       cacheDir: z.string().optional().describe('Where builds keep what can be made again'),
