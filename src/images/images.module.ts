@@ -8,7 +8,7 @@ import { OutgoingHttp } from '../platform/http/index.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
 import { DataSource } from 'typeorm';
 import { BootFiles } from './boot-files/boot-files.js';
-import * as build from './build/index.js';
+import { buildMemoryEnvironment, buildOsImage } from './build/index.js';
 import { IMAGE_BUILDERS, type ImageBuilders } from './image-builders.js';
 import { ImageCatalog } from './image-catalog.js';
 import { ImagesService } from './images.service.js';
@@ -28,7 +28,7 @@ import { ContentStore } from './store/content-store.js';
       inject: [SETTINGS, LOGGER],
       useFactory: (settings: Settings, log: Logger) => new BootFiles(settings, log),
     },
-    { provide: IMAGE_BUILDERS, useValue: { ...build } },
+    { provide: IMAGE_BUILDERS, useValue: { buildMemoryEnvironment, buildOsImage } satisfies ImageBuilders },
     {
       provide: ImageCatalog,
       inject: [DataSource],

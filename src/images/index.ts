@@ -1,10 +1,9 @@
 export { Image, type ImageKind } from './image.entity.js';
-export { ImageFile, type Compression, type ImageFileRole } from './image-file.entity.js';
+export { type Compression, type ImageFileRole } from './image-file.entity.js';
 export { selectImage, type ImageForm, type ImageWish } from './select-image.js';
 export { ContentStore, type Content } from './store/content-store.js';
 export { serveFile, type ServableFile } from './serve/serve-file.js';
 export { BootFiles, type BootFile } from './boot-files/boot-files.js';
-export { gatherBootFiles } from './boot-files/gather.js';
 export { ImagesModule } from './images.module.js';
 export { ImageCatalog } from './image-catalog.js';
 export {

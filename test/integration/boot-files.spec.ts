@@ -52,3 +52,11 @@ it('are gathered again when one was changed or lost', async () => {
   expect((await load()).find('snponly.efi')).toEqual(before);
   expect(existsSync(before.path)).toBe(true);
 });
+
+it('are gathered again when one that is made here would be made otherwise now', async () => {
+  const manifest = join(dataDir, 'boot-files', 'manifest.json');
+  const text = readFileSync(manifest, 'utf8');
+  writeFileSync(manifest, text.replace(/\+[0-9a-f]{8}"/, '+00000000"'));
+  await load();
+  expect(readFileSync(manifest, 'utf8')).toBe(text);
+});

@@ -4,7 +4,7 @@ import { MusterError } from '../../error.js';
 import type { Logger } from '../../platform/log/index.js';
 import { hashFile } from '../store/content-store.js';
 import type { BootArchitecture, GatheredFile } from './boot-file-list.js';
-import { gatherBootFiles, readBootFileList, readGathered } from './gather.js';
+import { gatherBootFiles, isCurrent, readBootFileList, readGathered } from './gather.js';
 
 export interface BootFile {
   name: string;
@@ -48,7 +48,8 @@ export class BootFiles {
     }
     const found = await this.findGathered();
     const wanted = (await readBootFileList()).filter((file) => architectures.includes(file.architecture));
-    if (wanted.every((file) => found.has(file.name))) this.files = found;
+    const current = await Promise.all(wanted.map((file) => isCurrent(file, found.get(file.name))));
+    if (current.every(Boolean)) this.files = byName([...found.values()]);
     else await this.gather();
   }
 
@@ -64,9 +65,10 @@ export class BootFiles {
     return gathered;
   }
 
-  private async findGathered(): Promise<ReadonlyMap<string, BootFile>> {
+  private async findGathered(): Promise<ReadonlyMap<string, BootFile & GatheredFile>> {
     try {
-      return byName(await readGathered(join(this.settings.dataDir, 'boot-files')));
+      const files = await readGathered(join(this.settings.dataDir, 'boot-files'));
+      return new Map(files.map((file) => [file.name, file]));
     } catch (error) {
       const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
       if (!isMissing) this.log.warn({ error }, 'the gathered boot files are damaged and are gathered again');

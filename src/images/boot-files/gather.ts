@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { chmod, mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +62,22 @@ async function gatherOne(file: BootFileSource, packages: DebianPackages, folder:
   await chmod(target, 0o644);
   const { size } = await stat(target);
   const sha256 = await hashFile(target);
-  return { name: file.name, sha256, sizeBytes: size, package: file.package, version: unpacked.version };
+  const recipe = await recipeOf(file);
+  const version = recipe === null ? unpacked.version : `${unpacked.version}+${recipe}`;
+  return { name: file.name, sha256, sizeBytes: size, package: file.package, version };
+}
+
+/** Whether a gathered file is of this list: one made here is stale when what it is made of has changed. */
+export async function isCurrent(file: BootFileSource, gathered: GatheredFile | undefined): Promise<boolean> {
+  if (gathered === undefined) return false;
+  const recipe = await recipeOf(file);
+  return recipe === null || gathered.version.endsWith(`+${recipe}`);
+}
+
+async function recipeOf(file: BootFileSource): Promise<string | null> {
+  if (!('build' in file)) return null;
+  const config = await readFile(join(packageRoot(), 'tftp', file.build.config));
+  return createHash('sha256').update(JSON.stringify(file.build)).update(config).digest('hex').slice(0, 8);
 }
 
 /**
