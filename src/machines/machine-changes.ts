@@ -1,5 +1,4 @@
 import { type DataSource, type EntityManager, In } from 'typeorm';
-import type { QueryDeepPartialEntity } from 'typeorm/query-builder/QueryPartialEntity.js';
 import { MusterError } from '../error.js';
 import type { JsonObject } from '../plan/index.js';
 import { type MachineState, mayGo } from './lifecycle.js';
@@ -15,7 +14,7 @@ export interface NewEvent {
   actor: string;
 }
 
-export type MachineFields = Omit<QueryDeepPartialEntity<Machine>, 'id' | 'state' | 'version' | 'nics'>;
+export type MachineFields = Partial<Omit<Machine, 'id' | 'state' | 'version' | 'nics'>>;
 
 export interface StateChange {
   /** The states that it is expected in. */
@@ -47,7 +46,7 @@ export class MachineChanges {
         hint: `to become ${change.to} it must be ${change.from.join(' or ')}`,
       });
     const isVisit = change.to === 'rescue' || change.to === 'testing';
-    const set: QueryDeepPartialEntity<Machine> = {
+    const set: object = {
       failed: false,
       failedReason: null,
       previousState: isVisit ? machine.state : null,
@@ -73,7 +72,8 @@ export class MachineChanges {
   /** Changes fields that are no state. */
   async update(machineId: string, set: MachineFields, event: NewEvent): Promise<Machine> {
     return this.dataSource.transaction(async (manager) => {
-      await manager.update(Machine, { id: machineId }, set);
+      const fields: object = set;
+      await manager.update(Machine, { id: machineId }, fields);
       await this.eventIn(manager, machineId, event);
       return this.get(manager, machineId);
     });

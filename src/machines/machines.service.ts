@@ -203,12 +203,36 @@ export class MachinesService {
     await this.dataSource.manager.update(Machine, { id: machineId }, { windowUntil });
   }
 
+  /**
+   * Opens the window of a declared machine that has no identity, unless that of another one is open: only one of them may
+   * come at a time, so that whoever comes is known to be it. False: not now.
+   */
+  awaitAlone(machineId: string, seconds: number): Promise<boolean> {
+    return this.dataSource.transaction(async (manager) => {
+      await manager.query("select pg_advisory_xact_lock(hashtext('await alone'))");
+      const now = this.clock.now();
+      const rows = await manager.query<unknown[]>(
+        `select 1 from machine where id <> $1 and state = 'declared' and uuid is null and window_until > $2
+         and not exists (select 1 from machine_nic where machine_id = machine.id)`,
+        [machineId, now],
+      );
+      if (rows.length > 0) return false;
+      await manager.update(Machine, { id: machineId }, { windowUntil: new Date(now.getTime() + seconds * 1000) });
+      return true;
+    });
+  }
+
   async setAddress(machineId: string, address: string): Promise<void> {
     await this.dataSource.manager.update(Machine, { id: machineId }, { address });
   }
 
   async setUuid(machineId: string, uuid: string): Promise<void> {
     await this.dataSource.manager.update(Machine, { id: machineId }, { uuid });
+  }
+
+  /** Notes that the operation its state names went wrong. */
+  fail(machineId: string, reason: string): Promise<void> {
+    return this.changes.fail(machineId, reason);
   }
 
   event(machineId: string | null, event: NewEvent): Promise<void> {

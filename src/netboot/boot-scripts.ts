@@ -30,6 +30,8 @@ export interface ScriptRequest {
   architecture: string | null;
   /** What was chosen at the menu. */
   choice: string | null;
+  /** The client's address. */
+  client: string;
   bootUrl: string;
   agentUrl: string;
   /** Where this script came from. */
@@ -55,11 +57,14 @@ export class BootScripts {
     private readonly settings: ScriptSettings,
     private readonly clock: Clock,
     private readonly menu: MenuOperations | null,
+    /** What the client's subnet has for machines that nobody knows; null: what the settings say. */
+    private readonly unknownMachinesAt: (client: string) => BootPolicy['unknownMachines'] | null = () => null,
   ) {}
 
   async scriptFor(request: ScriptRequest): Promise<{ text: string; decision: BootDecision }> {
     const view = await this.snapshot.freshView(request.mac, request.uuid);
-    const decision = decideBoot(view, this.settings);
+    const unknownMachines = this.unknownMachinesAt(request.client) ?? this.settings.unknownMachines;
+    const decision = decideBoot(view, { unknownMachines });
     const machine = view.kind === 'known' ? view.machine : null;
     if (decision.kind === 'menu') return { decision, text: await this.menuText(request, decision, machine) };
     return { decision, text: await this.textOf(request, decision, machine) };

@@ -7,6 +7,10 @@ configfile (http,10.99.0.1:7480)/boot/grub/\${net_default_mac}/grub.cfg
 `);
 });
 
+it('names no port where it is 80, which is all that GRUB before 2.12 knows', () => {
+  expect(grubStub('http://10.99.0.1:80')).toContain('(http,10.99.0.1)/boot/grub/');
+});
+
 it('starts the memory environment', () => {
   const boot = {
     bootUrl: 'http://10.99.0.1:7480',

@@ -1,9 +1,9 @@
 import { plain } from './ipxe-script.js';
 import { type MemoryBoot, memoryArguments } from './kernel-arguments.js';
 
-/** `(http,10.0.0.1:7480)`: GRUB's name for a server. */
+/** `(http,10.0.0.1:7480)`: GRUB's name for a server. Before 2.12 it knows no ports, so its own is left out. */
 function device(bootUrl: string): string {
-  return `(http,${bootUrl.replace('http://', '')})`;
+  return `(http,${bootUrl.replace('http://', '').replace(/:80$/, '')})`;
 }
 
 /** What the fixed stub says that firmware's GRUB reads first: it sends each machine to its own configuration. */

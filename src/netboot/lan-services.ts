@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { DataSource } from 'typeorm';
 import type { BootFiles } from '../images/index.js';
-import { LeaseBook } from '../networks/index.js';
+import { LeaseBook, type UnknownMachines } from '../networks/index.js';
 import type { Settings } from '../platform/config/index.js';
 import { createOnceDurably } from '../platform/files/index.js';
 import type { Logger } from '../platform/log/index.js';
@@ -59,6 +59,12 @@ export class LanServices {
     await this.dhcp?.stop();
     await this.tftp?.stop();
     await this.leases?.close();
+  }
+
+  /** What the subnet of this address has for machines that nobody knows; null where the subnet is not known. */
+  unknownMachinesAt(address: string): UnknownMachines | null {
+    const parsed = findAddress(address);
+    return parsed === null ? null : (this.leases?.findSubnetContaining(parsed)?.unknownMachines ?? null);
   }
 
   private contentOf(name: string, serverAddress: string): Buffer | null {

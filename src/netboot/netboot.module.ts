@@ -64,15 +64,28 @@ const providers: Provider[] = [
   },
   {
     provide: BootScripts,
-    inject: [MachineSnapshot, BootNonces, SETTINGS, CLOCK, AUTHORITY, { token: MENU_OPERATIONS, optional: true }],
+    inject: [
+      MachineSnapshot,
+      BootNonces,
+      SETTINGS,
+      CLOCK,
+      AUTHORITY,
+      LanServices,
+      { token: MENU_OPERATIONS, optional: true },
+    ],
     useFactory: (
       snapshot: MachineSnapshot,
       nonces: BootNonces,
       { boot }: Settings,
       clock: Clock,
       authority: CertificateAuthority,
+      lan: LanServices,
       menu: MenuOperations | undefined,
-    ) => new BootScripts(snapshot, nonces, { ...boot, caSha256: authority.caSha256() }, clock, menu ?? null),
+    ) => {
+      const scripts = { ...boot, caSha256: authority.caSha256() };
+      const unknownMachinesAt = (client: string) => lan.unknownMachinesAt(client);
+      return new BootScripts(snapshot, nonces, scripts, clock, menu ?? null, unknownMachinesAt);
+    },
   },
   {
     provide: StoredBootContent,
@@ -120,7 +133,7 @@ const providers: Provider[] = [
       const { certificatePem } = authority;
       const boots = bootRoutes({ ...boot, scripts, nonces, content, observer, clock, certificatePem });
       const metadata = metadataRoutes({ tokens, machines, observer, clock });
-      const agent = agentRoutes({ agents, orders, waiter, observer, clock });
+      const agent = agentRoutes({ ...boot, agents, orders, waiter, observer, clock });
       const routes = { plain: [...boots, ...metadata], tls: [...agent, ...metadata] };
       return new BootHttpService(boot, routes, authority, clock, log);
     },

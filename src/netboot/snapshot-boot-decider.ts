@@ -11,7 +11,8 @@ export class SnapshotBootDecider implements BootDecider {
   ) {}
 
   answerFor(client: BootClient): BootAnswer {
-    const decision = decideBoot(this.snapshot.view(client.mac, client.uuid), this.policy);
+    const unknownMachines = client.unknownMachines ?? this.policy.unknownMachines;
+    const decision = decideBoot(this.snapshot.view(client.mac, client.uuid), { unknownMachines });
     return bootFileFor(client, decision, this.policy);
   }
 }

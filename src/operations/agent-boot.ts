@@ -21,7 +21,12 @@ const POLL_MS = 1000;
 
 const bootState = z.object({
   boot: z
-    .object({ phase: z.enum(['switching', 'waiting']), since: z.string(), reported: z.string().default('') })
+    .object({
+      attempt: z.number(),
+      phase: z.enum(['switching', 'waiting']),
+      since: z.string(),
+      reported: z.string().default(''),
+    })
     .optional(),
 });
 
@@ -46,7 +51,9 @@ export class AgentBoot {
     machine: Machine,
     purpose: BootPurpose,
   ): Promise<{ agent: AgentSession } | { outcome: StepOutcome }> {
-    const { boot } = bootState.parse(context.state);
+    const noted = bootState.parse(context.state).boot;
+    // A retry switches the machine on once more.
+    const boot = noted?.attempt === context.attempt ? noted : undefined;
     const agent = await this.services.agents.findLive(machine.id);
     if (agent !== null && isGoodFor(agent, purpose) && (boot === undefined || agent.startedAt >= new Date(boot.since)))
       return { agent };
@@ -58,9 +65,9 @@ export class AgentBoot {
   private async begin(context: StepContext, machine: Machine, purpose: BootPurpose): Promise<StepOutcome> {
     const { agents, machines, power } = this.services;
     const since = context.clock.now().toISOString();
-    await this.note(context, { phase: 'switching', since, reported: '' });
     try {
-      await this.identify(machine);
+      if (await this.isAnotherAwaited(context, machine)) return { kind: 'again', afterMs: POLL_MS };
+      await this.note(context, { phase: 'switching', since, reported: '' });
       await agents.endAll(machine.id);
       await machines.openWindow(machine.id, WINDOW_SECONDS);
       if (!(await power.bootOnceFromNetwork(machine.id, context.signal)))
@@ -76,11 +83,18 @@ export class AgentBoot {
     return { kind: 'again', afterMs: POLL_MS };
   }
 
-  /** A machine that was only declared is known by the UUID that its driver tells. */
-  private async identify(machine: Machine): Promise<void> {
-    if (machine.uuid !== null) return;
-    const uuid = await this.services.power.uuid(machine.id);
-    if (uuid !== null) await this.services.machines.setUuid(machine.id, uuid);
+  /**
+   * A machine that was only declared is known by the UUID that its driver tells; without one, by being the only one that
+   * was just switched on: then the others wait for their turn.
+   */
+  private async isAnotherAwaited(context: StepContext, machine: Machine): Promise<boolean> {
+    if (machine.state !== 'declared' || machine.uuid !== null || machine.nics.length > 0) return false;
+    const uuid = await this.services.power.uuid(machine.id, context.signal);
+    if (uuid !== null) {
+      await this.services.machines.setUuid(machine.id, uuid);
+      return false;
+    }
+    return !(await this.services.machines.awaitAlone(machine.id, WINDOW_SECONDS));
   }
 
   private async wait(context: StepContext, machine: Machine, since: Date, reported: string): Promise<StepOutcome> {
@@ -102,7 +116,7 @@ export class AgentBoot {
   }
 
   private async note(context: StepContext, boot: JsonObject): Promise<void> {
-    await context.saveState({ ...context.state, boot });
+    await context.saveState({ ...context.state, boot: { ...boot, attempt: context.attempt } });
   }
 }
 

@@ -60,19 +60,21 @@ export class OrderRunner {
   }
 
   private async copyLog(context: StepContext, order: AgentOrder): Promise<void> {
-    const copied = typeof context.state.logBytes === 'number' ? context.state.logBytes : 0;
+    const isThis = context.state.logOrder === order.id;
+    const copied = isThis && typeof context.state.logBytes === 'number' ? context.state.logBytes : 0;
     const pieces = await this.orders.logAfter(order.id, copied);
     let end = copied;
     for (const piece of pieces) {
       await context.log(piece.content);
       end = Math.max(end, piece.offsetBytes + 1);
     }
-    if (end > copied) await context.saveState({ ...context.state, logBytes: end });
+    if (end > copied) await context.saveState({ ...context.state, logOrder: order.id, logBytes: end });
   }
 }
 
+/** An automatic retry keeps the execution, but must not find the failed order of the try before. */
 function keyOf(context: StepContext): string {
-  return `step ${context.executionId}`;
+  return `step ${context.executionId} try ${context.attempt}`;
 }
 
 function outcomeOf(order: AgentOrder): StepOutcome {

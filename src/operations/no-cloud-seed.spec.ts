@@ -19,7 +19,7 @@ it('names the machine, keeps its host keys and lets the deployment in', () => {
     hostname: 'prod-0',
     ssh_deletekeys: false,
     users: [{ name: 'root', ssh_authorized_keys: ['ssh-ed25519 AAAA prod'] }],
-    phone_home: { url: '@MUSTER_BOOT@/metadata/v1/once/phone-home' },
+    phone_home: { url: '@MUSTER_BOOT_URL@/metadata/v1/once/phone-home' },
   });
   expect(parse(seed.networkConfig)).toMatchObject({
     ethernets: { boot: { match: { macaddress: '52:54:00:00:00:01' }, dhcp4: true } },

@@ -1,8 +1,5 @@
 import { stringify } from 'yaml';
-import type { Seed } from '../machines/index.js';
-
-/** The agent puts the address of its boot server in its place: `http://10.0.0.1:7480`. */
-export const BOOT_SERVER = '@MUSTER_BOOT@';
+import { BOOT_URL, type Seed } from '../machines/index.js';
 
 interface SeedWishes {
   instanceId: string;
@@ -39,7 +36,7 @@ function ownUserData({ hostname, authorizedKeys, phoneHomeToken }: SeedWishes): 
     ssh_genkeytypes: [],
     users: [{ name: 'root', ssh_authorized_keys: authorizedKeys }],
     phone_home: {
-      url: `${BOOT_SERVER}/metadata/v1/${phoneHomeToken}/phone-home`,
+      url: `${BOOT_URL}/metadata/v1/${phoneHomeToken}/phone-home`,
       post: ['instance_id', 'hostname'],
       tries: 5,
     },

@@ -11,19 +11,7 @@ import {
 } from '../machines/index.js';
 import { HandlerRegistry, PipelineModule, RunsService } from '../pipeline/index.js';
 import { PowerModule, PowerService } from '../power/index.js';
-import { AgentBoot } from './agent-boot.js';
-import { OrderRunner } from './agent-order.js';
-import { AcquireHandler } from './handlers/acquire.handler.js';
-import { AwaitSshHandler } from './handlers/await-ssh.handler.js';
-import { DeployBeginHandler } from './handlers/deploy-begin.handler.js';
-import { EnlistHandler } from './handlers/enlist.handler.js';
-import { InstallHandler } from './handlers/install.handler.js';
-import { OrderHandler } from './handlers/order.handler.js';
-import { PowerOffHandler } from './handlers/power-off.handler.js';
-import { ReleaseHandler } from './handlers/release.handler.js';
-import { ReleasedHandler } from './handlers/released.handler.js';
-import { RestartHandler } from './handlers/restart.handler.js';
-import { TransitionHandler } from './handlers/transition.handler.js';
+import { machineHandlers } from './handlers/index.js';
 import { OperationsService } from './operations.service.js';
 
 const power = PowerModule.register({ imports: [MachinesModule], reader: MachinesService });
@@ -55,21 +43,7 @@ export class OperationsModule implements OnModuleInit {
 
   onModuleInit(): void {
     const { machines, agents, orders, sessions, claims, tokens, images, power } = this;
-    const boot = new AgentBoot({ machines, agents, orders, sessions, power });
-    const runner = new OrderRunner(boot, orders);
-    for (const handler of [
-      new EnlistHandler(machines, boot),
-      new TransitionHandler(machines),
-      new OrderHandler(machines, runner),
-      new AcquireHandler(machines, claims),
-      new DeployBeginHandler(machines),
-      new InstallHandler(machines, images, tokens, runner),
-      new AwaitSshHandler(machines, orders, sessions, power),
-      new ReleaseHandler(machines),
-      new ReleasedHandler(machines),
-      new PowerOffHandler(machines, agents, orders, power),
-      new RestartHandler(machines, agents, orders, power),
-    ])
-      this.registry.register(handler);
+    const parts = { machines, agents, orders, sessions, claims, tokens, images, power };
+    for (const handler of machineHandlers(parts)) this.registry.register(handler);
   }
 }

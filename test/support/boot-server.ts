@@ -68,7 +68,7 @@ export class BootServer {
       agentPort,
     });
     const metadata = metadataRoutes({ tokens, machines, observer: recorder, clock });
-    const agent = agentRoutes({ agents, orders, waiter, observer: recorder, clock });
+    const agent = agentRoutes({ agents, orders, waiter, observer: recorder, clock, httpPort });
     const http = new BootHttpService(
       {
         httpPort,

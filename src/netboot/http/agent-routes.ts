@@ -9,9 +9,11 @@ import {
   sessionRequest,
   usableMac,
   usableUuid,
+  withBootUrl,
 } from '../../machines/index.js';
 import type { Clock } from '../../platform/clock.js';
 import type { BootObserver } from '../boot-client.js';
+import { bootUrl } from '../boot-file.js';
 import { readBody, type Exchange, type Route, sendJson, sendNothing } from './exchange.js';
 import type { OrderWaiter } from './order-waiter.js';
 
@@ -21,6 +23,7 @@ export interface AgentParts {
   waiter: OrderWaiter;
   observer: BootObserver;
   clock: Clock;
+  httpPort: number;
 }
 
 const ID = '(?<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})';
@@ -115,7 +118,8 @@ async function nextOrder(parts: AgentParts, exchange: Exchange, session: AgentSe
     const next = current === null ? { kind: 'over' as const } : await parts.agents.next(current);
     if (gone.signal.aborted) return;
     if (next.kind === 'order') {
-      sendJson(exchange, 200, next.order);
+      const parameters = withBootUrl(next.order.parameters, bootUrl(exchange.server, parts.httpPort));
+      sendJson(exchange, 200, { ...next.order, parameters });
       return;
     }
     if (next.kind === 'over') {

@@ -105,6 +105,7 @@ function scriptRequest(
     uuid,
     architecture,
     choice: choice !== null && /^[a-z0-9:@._-]{1,100}$/.test(choice) ? choice : null,
+    client: exchange.client,
     bootUrl: base,
     agentUrl: bootUrl(exchange.server, parts.agentPort).replace('http:', 'https:'),
     scriptUrl: `${base}/boot/ipxe/${mac}${query.size === 0 ? '' : `?${query.toString()}`}`,

@@ -24,7 +24,7 @@ export class DeployBeginHandler implements StepHandler {
         from: step.when,
         to: 'deploying',
         version: machine.version,
-        set: { target, hostname, image: { os, release } as object, installedAt: null, deployedAt: null, hostKeys: [] },
+        set: { target, hostname, image: { os, release }, installedAt: null, deployedAt: null, hostKeys: [] },
         message: `deploying ${os}@${release} to ${target}`,
         actor: 'muster',
       });

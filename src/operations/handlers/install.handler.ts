@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { DeployableFile, ImagesService } from '../../images/index.js';
 import {
+  BOOT_URL,
   hostKeysResult,
   type imageSource,
   type Machine,
@@ -13,7 +14,7 @@ import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index
 import type { OrderRunner, WantedOrder } from '../agent-order.js';
 import { deployWishes, type DeployWishes } from '../deploy-wishes.js';
 import { gate, machineStepInput } from '../gate.js';
-import { BOOT_SERVER, noCloudSeed } from '../no-cloud-seed.js';
+import { noCloudSeed } from '../no-cloud-seed.js';
 
 const input = machineStepInput.extend({ deploy: deployWishes });
 
@@ -101,7 +102,7 @@ export class InstallHandler implements StepHandler {
 
 function sourceOf(file: DeployableFile): z.infer<typeof imageSource> {
   const { form, compression, sha256, sizeBytes, os, release } = file;
-  return { form, compression, sha256, sizeBytes, os, release, url: `${BOOT_SERVER}/boot/images/${sha256}` };
+  return { form, compression, sha256, sizeBytes, os, release, url: `${BOOT_URL}/boot/images/${sha256}` };
 }
 
 /** The disk that the operator named, with the serial that commissioning saw on it; else the agent chooses. */
