@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiApp } from '../support/api-app.js';
 import { Datastores } from '../support/datastores.js';
+import { httpsClient } from '../support/https-client.js';
 
 let stores: Datastores;
 let api: ApiApp;
@@ -90,6 +91,20 @@ describe('deployments', () => {
     expect(stderr).toContain('muster logs -f');
     expect((await api.cli(['runs', '--of', 'other'])).stdout).toContain('running');
     await api.cli(['cancel', 'other']);
+  });
+
+  it('tell their events, and go on after the last one seen', async () => {
+    const send = httpsClient(api);
+    const token = readFileSync(join(api.dataDir, 'admin.token'), 'utf8').trim();
+    const [run] = JSON.parse((await api.cli(['runs', '--of', 'other', '--json'])).stdout) as { id: string }[];
+    const path = `/v1/runs/${run!.id}/events`;
+    const all = await send('GET', path, { token });
+    expect(all.headers['content-type']).toContain('text/event-stream');
+    expect(all.text).toContain('event: end');
+    const ids = [...all.text.matchAll(/^id: (\d+)$/gm)].map((match) => match[1]);
+    expect(ids.length).toBeGreaterThan(0);
+    const resumed = await send('GET', path, { token, headers: { 'last-event-id': ids[0]! } });
+    expect([...resumed.text.matchAll(/^id: (\d+)$/gm)].map((match) => match[1])).toEqual(ids.slice(1));
   });
 
   it('have no node to log in to before they are up', async () => {
