@@ -1,4 +1,5 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { ImagesModule } from '../images/index.js';
 import { ClaimsService, MachinesModule } from '../machines/index.js';
 import { OperationsModule } from '../operations/index.js';
 import { HandlerRegistry, PipelineModule } from '../pipeline/index.js';
@@ -7,7 +8,7 @@ import { MetalProvider } from './metal/metal.provider.js';
 import { CLOUD_PROVIDERS } from './provider.js';
 
 @Module({
-  imports: [MachinesModule, OperationsModule, PipelineModule],
+  imports: [ImagesModule, MachinesModule, OperationsModule, PipelineModule],
   providers: [
     MetalProvider,
     { provide: CLOUD_PROVIDERS, inject: [MetalProvider], useFactory: (metal: MetalProvider) => [metal] },

@@ -56,6 +56,8 @@ export interface NodePreview {
 /** The code behind a kind of cloud: how a node comes to be and how it goes. */
 export interface CloudProvider {
   readonly kind: CloudKind;
+  /** The systems that it can give just now. */
+  bases(): Promise<{ os: string; release: string }[]>;
   /** What would be used, asked of the inventory as it is now. Throws where the cloud cannot give what is asked. */
   preview(requests: readonly NodeRequest[]): Promise<NodePreview[]>;
   planNode(request: NodeRequest): NodeSteps;

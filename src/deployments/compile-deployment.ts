@@ -4,6 +4,7 @@ import {
   hasErrors,
   loadBundle,
   parseBase,
+  type Base,
   type Bundle,
   type CompiledBundle,
   type Diagnostic,
@@ -24,20 +25,21 @@ export interface CompiledDeployment {
 export function compileDeployment(
   files: readonly SourceFile[],
   roles: RoleLibrary,
-  options: DeploymentOptions,
+  options: PlaceOptions,
 ): CompiledDeployment {
   const { bundle, diagnostics } = loadBundle(files, roles);
   if (bundle === null) throw refusal(diagnostics);
-  const compiled = compileBundle({ bundle, roles, options: placeOptions(options) });
+  const compiled = compileBundle({ bundle, roles, options });
   const all = [...diagnostics, ...compiled.diagnostics];
   if (hasErrors(compiled.diagnostics)) throw refusal(all);
   return { bundle, compiled, diagnostics: all };
 }
 
-export function placeOptions({ base }: DeploymentOptions): PlaceOptions {
-  if (base === undefined) return {};
+/** The operator's base goes before the bundle's; the cloud can give some and not others. */
+export function placeOptions({ base }: DeploymentOptions, availableBases?: readonly Base[]): PlaceOptions {
+  if (base === undefined) return { availableBases };
   const parsed = parseBase(base);
-  if (parsed !== null) return { base: parsed };
+  if (parsed !== null) return { base: parsed, availableBases };
   throw new MusterError('invalid', `cannot read the base "${base}"`, { hint: 'expected such as debian@12' });
 }
 

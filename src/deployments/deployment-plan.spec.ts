@@ -6,6 +6,7 @@ import type { Node } from './node.entity.js';
 
 const provider: CloudProvider = {
   kind: 'metal',
+  bases: () => Promise.resolve([]),
   preview: () => Promise.resolve([]),
   planNode: ({ key }) => ({
     steps: [step({ key: `node/${key}:make`, kind: 'fake.make', title: `make ${key}` })],

@@ -178,7 +178,7 @@ export class DeploymentsService {
 
   /** The bundle of a deployment as it stands, compiled: its units and nodes. */
   compiled(deployment: Deployment): CompiledDeployment {
-    return compileDeployment(deployment.files, this.library.roles, deployment.options);
+    return compileDeployment(deployment.files, this.library.roles, placeOptions(deployment.options));
   }
 
   private async knownNodes(deployment: Deployment): Promise<KnownDeployment['nodes']> {
@@ -210,7 +210,7 @@ export class DeploymentsService {
     const provider = this.providerOf(request.on);
     const files = sourceFiles(request, this.library);
     const options = request.options ?? {};
-    const compiled = compileDeployment(files, this.library.roles, options);
+    const compiled = compileDeployment(files, this.library.roles, placeOptions(options, await provider.bases()));
     const name = request.name ?? compiled.bundle.name;
     const known = await manager.findOneBy(Deployment, { name, removedAt: IsNull() });
     if (known !== null) refuseOtherCloud(known, request.on);

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { messageOf } from '../../error.js';
+import { ImagesService } from '../../images/index.js';
 import { ClaimsService, type Machine } from '../../machines/index.js';
 import { commissionSteps, deploySteps, releaseSteps, type DeployWishes } from '../../operations/index.js';
 import { outputOf, step, type JsonObject, type StepSpec } from '../../plan/index.js';
@@ -11,7 +12,16 @@ import { machineConstraint } from './machine-constraint.js';
 export class MetalProvider implements CloudProvider {
   readonly kind = 'metal';
 
-  constructor(@Inject(ClaimsService) private readonly claims: ClaimsService) {}
+  constructor(
+    @Inject(ClaimsService) private readonly claims: ClaimsService,
+    @Inject(ImagesService) private readonly images: ImagesService,
+  ) {}
+
+  /** What there are images of. */
+  async bases(): Promise<{ os: string; release: string }[]> {
+    const images = await this.images.list();
+    return images.filter((image) => image.kind === 'os').map(({ os, release }) => ({ os, release }));
+  }
 
   /** The machines that would be taken as things stand; the run itself chooses again. */
   async preview(requests: readonly NodeRequest[]): Promise<NodePreview[]> {
