@@ -32,7 +32,7 @@ const SECRET_KINDS: readonly OrderKind[] = ['install', 'boot-ram', 'rescue'];
 /** They write to disks, so the machine must be accepted. */
 const WRITING_KINDS: readonly OrderKind[] = ['install', 'erase'];
 /** The agent that took one of these does not come back to say so: that it booted again is its answer. */
-const LEAVING_KINDS: readonly OrderKind[] = ['reboot', 'power-off', 'boot-ram'];
+export const LEAVING_KINDS: readonly OrderKind[] = ['reboot', 'power-off', 'boot-ram'];
 const LONGEST_LOG_BYTES = 8 * 1024 * 1024;
 
 /** What agents are told to do: one at a time per machine, in the order in which it was asked for. */

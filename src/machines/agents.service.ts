@@ -3,7 +3,7 @@ import { IsNull, MoreThan, Not } from 'typeorm';
 import type { z } from 'zod';
 import { messageOf, MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
-import type { AgentOrders, IssuedOrder } from './agent-orders.service.js';
+import { type AgentOrders, type IssuedOrder, LEAVING_KINDS } from './agent-orders.service.js';
 import type { OrderResult, sessionRequest } from './agent-orders.js';
 import { AgentSession } from './agent-session.entity.js';
 import type { BootNonces } from './boot-nonces.service.js';
@@ -190,6 +190,8 @@ export class AgentsService {
     const order = await this.orders.getOwned(orderId, session);
     const checked = order.kind === 'facts' && result.ok ? await this.takeFacts(session.machineId, result) : result;
     await this.orders.finish(orderId, session, checked);
+    // It leaves the memory environment with this: whoever wants an agent now must boot the machine again.
+    if (result.ok && LEAVING_KINDS.includes(order.kind)) await this.end(session.id);
   }
 
   private async takeFacts(machineId: string, result: OrderResult & { ok: true }): Promise<OrderResult> {

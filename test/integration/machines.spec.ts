@@ -22,7 +22,7 @@ import { TestEngine } from '../support/pipeline-engine.js';
 import { powerOf, ScriptedMachine } from '../support/scripted-machine.js';
 
 // A whole operation takes seconds, and this computer may be doing other things as well.
-vi.setConfig({ testTimeout: 150_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 let stores: Datastores;
 let inventory: Inventory;
@@ -93,7 +93,7 @@ async function runPlan(steps: StepSpec[], machineId: string): Promise<RunView> {
     actor: 'test',
   });
   await expect
-    .poll(async () => (await engine.runs.get(id)).status, { timeout: 90_000, interval: 50 })
+    .poll(async () => (await engine.runs.get(id)).status, { timeout: 120_000, interval: 250 })
     .toMatch(/succeeded|failed|needs-operator|paused/);
   return engine.runs.get(id);
 }
@@ -182,7 +182,9 @@ describe('an operation', () => {
     await expect.poll(() => rack.get(id)!.did, { timeout: 60_000 }).toContain('test-memory');
     await engine.stop();
     engine = newEngine().start();
-    await expect.poll(async () => (await engine.runs.get(runId)).status, { timeout: 90_000 }).toBe('succeeded');
+    await expect
+      .poll(async () => (await engine.runs.get(runId)).status, { timeout: 120_000, interval: 250 })
+      .toBe('succeeded');
     expect(rack.get(id)!.did.filter((what) => what === 'install')).toHaveLength(1);
   });
 
@@ -215,7 +217,9 @@ describe('an operation', () => {
     });
     rack.get(id)!.machine.failing = undefined;
     await engine.runs.retry(run.id);
-    await expect.poll(async () => (await engine.runs.get(run.id)).status, { timeout: 90_000 }).toBe('succeeded');
+    await expect
+      .poll(async () => (await engine.runs.get(run.id)).status, { timeout: 120_000, interval: 250 })
+      .toBe('succeeded');
   });
 
   it('fails with what the power driver said', async () => {
