@@ -34,7 +34,8 @@ export function estimate(
   const left = new Map(steps.map((step) => [step.id, secondsLeftOf(step, whole.get(step.id) ?? 0, now)]));
   const total = sum(whole.values());
   const remaining = sum(left.values());
-  const percent = total === 0 ? 100 : Math.min(100, Math.floor(100 * (1 - remaining / total)));
+  // A step that crawls can be expected to take longer than all of them were at first.
+  const percent = total === 0 ? 100 : Math.max(0, Math.min(100, Math.floor(100 * (1 - remaining / total))));
   if (steps.every((step) => isOver(step.status))) return { percent: 100, secondsLeft: null };
   return { percent, secondsLeft: Math.round(Math.max(longestChain(left, edges), remaining / Math.max(1, atOnce))) };
 }
