@@ -3,6 +3,7 @@ import { inheritedEnvironment } from '../platform/config/index.js';
 import { QemuPowerDriver } from '../power/index.js';
 import { Rack } from './rack/rack.js';
 import type { RackMachine } from './rack/machine-spec.js';
+import { registerSwarm } from './swarm/swarm.command.js';
 import { readLabOptions } from './up/lab-options.js';
 import { labPlaces } from './up/lab-places.js';
 import { bringLabUp, takeLabDown } from './up/lab-up.js';
@@ -45,6 +46,8 @@ export function registerLab(program: Command): void {
         process.exitCode = 1;
       }
     });
+
+  registerSwarm(lab, print);
 
   lab.command('package-gateway <socket>', { hidden: true }).action(async (socket: string) => {
     await startPackageGateway(socket);

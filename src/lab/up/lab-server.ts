@@ -13,18 +13,23 @@ const GATEWAY_PORT = 3128;
 
 /** The environment of `muster` in the lab, server and command alike. */
 export function labEnvironment(places: LabPlaces): Record<string, string> {
-  const inherited = Object.fromEntries(
-    Object.entries(inheritedEnvironment()).filter(
-      (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('MUSTER_'),
-    ),
-  );
   return {
-    ...inherited,
+    ...cleanEnvironment(),
     MUSTER_DATA_DIR: inLab.dataDir(places),
     MUSTER_IMAGES_CACHE_DIR: inLab.imageCache(places),
     // What a machine says while it boots lands in its serial log.
     MUSTER_BOOT_KERNEL_ARGUMENTS: 'console=ttyS0',
   };
+}
+
+/** This process's environment without any setting of muster's. */
+export function cleanEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(inheritedEnvironment()).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined && !/^(MUSTER_|DATABASE_URL|REDIS_URL)/.test(entry[0]),
+    ),
+  );
 }
 
 /** Starts `muster serve` inside the rack's network, and the gateway that lets it fetch packages. */
