@@ -19,7 +19,7 @@ type Transitions<Status extends string> = Readonly<Record<Status, readonly Statu
 export const RUN_TRANSITIONS: Transitions<RunStatus> = {
   queued: ['running', 'cancelled', 'failed'],
   running: ['paused', 'succeeded', 'failed', 'cancelled'],
-  paused: ['running', 'failed', 'cancelled'],
+  paused: ['running', 'succeeded', 'failed', 'cancelled'],
   succeeded: [],
   failed: ['running'],
   cancelled: ['running'],

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { nodeHandlers } from '../../src/pipeline/index.js';
+import { DetachedStep, FenceRefusedError } from '../../src/pipeline/node/detached-step.js';
 import { outputOf, step, type JsonObject, type StepSpec } from '../../src/plan/index.js';
 import { SshRemote } from '../../src/platform/remote/index.js';
 import { Datastores } from '../support/datastores.js';
@@ -247,6 +248,65 @@ describe('a node that goes down in the middle', () => {
     expect((await over(run.id)).status).toBe('succeeded');
     expect(linesOf(count)).toBe(2);
     expect(await engine.runs.outputs(run.id)).toMatchObject([{ name: 'after', value: '1' }]);
+  });
+});
+
+describe('the node itself', () => {
+  const FILES = { input: '{}', environment: {}, files: [] };
+
+  it('refuses whoever was superseded, for every operation', async () => {
+    const shell = await remote.connect(sshd.target);
+    const id = randomUUID();
+    const file = counter();
+    const as = (fence: number) =>
+      new DetachedStep(shell, { id, fence, stepId: 'step' }, { environment: sshd.runnerEnvironment });
+    await as(5).status(0);
+    const old = as(4);
+    const script = `echo once >>${file}`;
+    const operations = [
+      () => old.status(0),
+      () => old.start(1, { ...FILES, script }),
+      () => old.check({ ...FILES, script }),
+      () => old.cancel(),
+      () => old.reboot(),
+    ];
+    for (const operation of operations) await expect(operation()).rejects.toBeInstanceOf(FenceRefusedError);
+    expect(linesOf(file)).toBe(0);
+    await as(6).start(1, { ...FILES, script });
+    await as(6).start(1, { ...FILES, script });
+    await eventually('it is finished', async () => (await as(7).status(0)).state === 'finished');
+    expect(linesOf(file)).toBe(1);
+    await shell.close();
+  });
+
+  it('ends the last execution of a step before it starts a new one', async () => {
+    const shell = await remote.connect(sshd.target);
+    const file = counter();
+    const of = (id: string) =>
+      new DetachedStep(shell, { id, fence: 1, stepId: 'one-step' }, { environment: sshd.runnerEnvironment });
+    const [first, second] = [of(randomUUID()), of(randomUUID())];
+    await first.start(1, { ...FILES, script: `echo $$ >>${file}; sleep 60` });
+    await eventually('it runs', () => linesOf(file) === 1);
+    await second.start(1, { ...FILES, script: 'true' });
+    expect(isAlive(readFileSync(file, 'utf8').trim())).toBe(false);
+    await expect(first.status(0)).rejects.toBeInstanceOf(FenceRefusedError);
+    await shell.close();
+  });
+
+  it('takes files only under names that cannot leave their place', async () => {
+    const shell = await remote.connect(sshd.target);
+    const step = new DetachedStep(
+      shell,
+      { id: randomUUID(), fence: 1, stepId: 'x' },
+      { environment: sshd.runnerEnvironment },
+    );
+    for (const path of ['../x', 'a/../../x', '', 'a\nb', 'a\tb']) {
+      const files = [{ path, content: '' }];
+      await expect(step.start(1, { ...FILES, script: 'true', files })).rejects.toThrow(/cannot put a file/);
+    }
+    const environment = { 'A;reboot': '1' };
+    await expect(step.start(1, { ...FILES, script: 'true', environment })).rejects.toThrow(/no name for a variable/);
+    await shell.close();
   });
 });
 

@@ -24,7 +24,7 @@ export function dataSourceOptions(options: {
     poolSize: options.poolSize ?? 20,
     applicationName: 'muster',
     connectTimeoutMS: 10_000,
-    extra: { keepAlive: true, statement_timeout: 60_000 },
+    extra: { keepAlive: true, statement_timeout: 60_000, idle_in_transaction_session_timeout: 15_000 },
     poolErrorHandler: () => undefined,
   };
 }

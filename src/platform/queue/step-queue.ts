@@ -20,10 +20,17 @@ const RING_TIMEOUT_MS = 3000;
 export class StepQueue {
   private readonly connection;
   private readonly queue: Queue<StepJob>;
-  private connected: Promise<void> | null = null;
+  private readonly firstReady: Promise<void>;
+  private wasReady = false;
 
   constructor(options: StepQueueOptions) {
     this.connection = connectRedis(options.redisUrl, { failFast: true });
+    this.firstReady = new Promise((resolve) => {
+      this.connection.once('ready', () => {
+        this.wasReady = true;
+        resolve();
+      });
+    });
     this.queue = new Queue<StepJob>(NAME, {
       connection: this.connection,
       prefix: options.prefix ?? 'muster',
@@ -45,7 +52,7 @@ export class StepQueue {
       data: { stepId: ring.stepId },
       opts: { jobId: `${ring.stepId}-${ring.delivery}`, delay: ring.delayMs },
     }));
-    if (this.connection.status !== 'ready') await inTime(this.untilConnected());
+    if (this.connection.status !== 'ready') await this.untilFirstConnected();
     await inTime(this.queue.addBulk(jobs));
   }
 
@@ -54,12 +61,11 @@ export class StepQueue {
     await this.queue.close().catch(() => undefined);
   }
 
-  /** One wait for all who ring while the connection is away. */
-  private untilConnected(): Promise<void> {
-    this.connected ??= new Promise<void>((resolve) => this.connection.once('ready', resolve)).finally(() => {
-      this.connected = null;
-    });
-    return this.connected;
+  /** At the start the connection is still being made; later, being away is a reason to give up at once. */
+  private async untilFirstConnected(): Promise<void> {
+    if (!this.wasReady) await inTime(this.firstReady);
+    if (this.connection.status === 'ready') return;
+    throw new MusterError('unavailable', `cannot reach Redis: the connection is ${this.connection.status}`);
   }
 }
 
