@@ -134,7 +134,7 @@ class LabRun {
   }
 
   private async bringBundleUp(): Promise<void> {
-    this.exitCode = await this.show(['up', this.options.bundle, '--on', 'metal', '--yes', '--base', IMAGE]);
+    this.exitCode = await this.show(['up', this.options.bundle, '--on', 'metal', '--yes']);
     if (this.exitCode !== 0) {
       throw new MusterError('internal', `cannot bring ${this.options.bundle} up: exit code ${this.exitCode}`, {
         hint: `the server's log: ${inLab.serverLog(this.places)}`,
