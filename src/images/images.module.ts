@@ -13,7 +13,18 @@ import { IMAGE_BUILDERS, type ImageBuilders } from './image-builders.js';
 import { ImageCatalog } from './image-catalog.js';
 import { ImagesService } from './images.service.js';
 import { StreamSync } from './streams/stream-sync.js';
+import { SupervisedBuilders } from './supervised-builders.js';
 import { ContentStore } from './store/content-store.js';
+
+/** A server that gave up root asks its supervisor, which kept it. */
+function imageBuilders(): ImageBuilders {
+  const send = process.send?.bind(process);
+  if (send === undefined || process.getuid?.() === 0) return { buildMemoryEnvironment, buildOsImage };
+  return new SupervisedBuilders({
+    send: (message) => void send(message),
+    onMessage: (listener) => process.on('message', listener),
+  });
+}
 
 @Module({
   imports: [PlatformModule],
@@ -28,7 +39,7 @@ import { ContentStore } from './store/content-store.js';
       inject: [SETTINGS, LOGGER],
       useFactory: (settings: Settings, log: Logger) => new BootFiles(settings, log),
     },
-    { provide: IMAGE_BUILDERS, useValue: { buildMemoryEnvironment, buildOsImage } satisfies ImageBuilders },
+    { provide: IMAGE_BUILDERS, useFactory: imageBuilders },
     {
       provide: ImageCatalog,
       inject: [DataSource],

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inheritedEnvironment, type Role, type Settings } from '../platform/config/index.js';
+import { BuildForServer } from '../images/index.js';
 import type { Logger } from '../platform/log/index.js';
 import { startDatastores, type RunningDatastores } from './datastores.js';
 import { packageRoot } from '../platform/files/index.js';
@@ -77,12 +78,19 @@ export class Supervisor {
     });
     const worker = { roles, process: child };
     this.workers.add(worker);
+    const builder = new BuildForServer(this.imageCache(), (message) => child.connected && child.send(message));
+    child.on('message', (message) => builder.hear(message));
     const ready = untilReady(child);
     child.once('exit', (code, signal) => {
       this.workers.delete(worker);
+      builder.stop();
       if (!this.stopping) this.restart(roles, account, `code ${String(code)}, signal ${String(signal)}`);
     });
     await ready;
+  }
+
+  private imageCache(): string {
+    return this.settings.images.cacheDir ?? join(this.settings.dataDir, 'cache');
   }
 
   private restart(roles: Role[], account: Account | null, reason: string): void {
