@@ -37,6 +37,19 @@ export class Host {
     return new Host(name);
   }
 
+  /** A namespace on the other end of a cable, without a bridge. */
+  static async wire(name: string, hostSide: string, hostCidr: string, cidr: string): Promise<Host> {
+    await runProcess(['ip', 'netns', 'del', name], { allow: [0, 1] });
+    await ip(`netns add ${name}`);
+    await ip(`link add ${hostSide} type veth peer name eth0 netns ${name}`);
+    await ip(`addr add ${hostCidr} dev ${hostSide}`);
+    await ip(`link set ${hostSide} up`);
+    await ip(`-n ${name} addr add ${cidr} dev eth0`);
+    await ip(`-n ${name} link set eth0 up`);
+    await ip(`-n ${name} link set lo up`);
+    return new Host(name);
+  }
+
   run(argv: readonly string[], options: { timeoutMs?: number; allow?: readonly number[] } = {}): Promise<RunResult> {
     return runProcess(['ip', 'netns', 'exec', this.name, ...argv], { timeoutMs: 30_000, ...options });
   }
@@ -55,4 +68,9 @@ export async function addBridge(name: string, cidr: string): Promise<void> {
   await ip(`link add ${name} type bridge forward_delay 0`);
   await ip(`addr add ${cidr} dev ${name}`);
   await ip(`link set ${name} up`);
+}
+
+/** A host at the other end of `cable0`, both with addresses. */
+export function addCable(name: string, ownCidr: string, cidr: string): Promise<Host> {
+  return Host.wire(name, 'cable0', ownCidr, cidr);
 }

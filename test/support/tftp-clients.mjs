@@ -1,9 +1,10 @@
 // Many TFTP clients at once, each on a socket of its own, lockstep with blksize 1468 and one second of patience before it
-// asks again: node tftp-clients.mjs SERVER FILE COUNT. Prints {"whole": n, "failed": n, "bytes": of one}.
+// asks again: node tftp-clients.mjs SERVER FILE COUNT [--one-request]. With the flag the request itself is not repeated. Prints {"whole": n, "failed": n, "bytes": of one}.
 import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 
-const [, , server, file, count] = process.argv;
+const [, , server, file, count, flag] = process.argv;
+const requestOnce = flag === '--one-request';
 const request = Buffer.from(`\0\x01${file}\0octet\0blksize\x001468\0`, 'latin1');
 const results = await Promise.all(Array.from({ length: Number(count) }, fetchOnce));
 const hashes = new Set(results.flatMap((it) => it?.hash ?? []));
@@ -25,7 +26,7 @@ function fetchOnce() {
     };
     const timer = setInterval(() => {
       if (++tries > 20) finish(null);
-      else socket.send(last.packet, last.port, server);
+      else if (!requestOnce || last.port !== 69) socket.send(last.packet, last.port, server);
     }, 1000);
     const finish = (result) => {
       clearInterval(timer);
