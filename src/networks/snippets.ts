@@ -11,7 +11,6 @@ import type { Subnet } from './subnet.js';
 
 /** The other DHCP server. */
 export type SnippetKind = 'kea' | 'isc' | 'dnsmasq';
-export const SNIPPET_KINDS: readonly SnippetKind[] = ['kea', 'isc', 'dnsmasq'];
 
 /** Where muster is, as machines of the subnet reach it. */
 export interface SnippetServer {

@@ -27,4 +27,7 @@ async function serveDhcp(url: string, dir: string): Promise<void> {
   await new DhcpServer({ ...unlimited, leases, boot, observer, log }).start();
 }
 
+// An exit that a profiler survives; the benches use SIGKILL.
+process.once('SIGINT', () => process.exit(0));
+
 await (kind === 'tftp' ? serveTftp(args[0] ?? '') : serveDhcp(args[0] ?? '', args[1] ?? ''));

@@ -16,6 +16,8 @@ const POOL = { first: '10.98.1.0', last: '10.98.250.250' };
 interface Server {
   name: string;
   argv: (dir: string) => Promise<string[]> | string[];
+  /** It hears packets, not datagrams: no port tells that it is there. */
+  raw?: true;
 }
 
 interface Figure {
@@ -38,7 +40,9 @@ function kea(dir: string): string[] {
   // Debian's build writes its lock and its identity there and nowhere else.
   mkdirSync('/run/kea', { recursive: true });
   mkdirSync('/var/lib/kea', { recursive: true });
-  return peer('kea-dhcp4-server', 'kea-dhcp4', '-c', join(dir, 'kea.json'));
+  const [env = '', ...argv] = peer('kea-dhcp4-server', 'kea-dhcp4', '-c', join(dir, 'kea.json'));
+  const [, , cleaner = ''] = peer('kea-common', 'kea-lfc');
+  return [env, `KEA_LFC_EXECUTABLE=${cleaner}`, ...argv];
 }
 
 function isc(dir: string): string[] {
@@ -53,6 +57,7 @@ function dnsmasq(dir: string): string[] {
   const range = `--dhcp-range=${POOL.first},${POOL.last},255.255.0.0,1h`;
   const files = ['-C', '/dev/null', `--dhcp-leasefile=${join(dir, 'leases')}`, '-u', 'root', '-p', '0'];
   return peer(
+    'dnsmasq-base',
     'dnsmasq',
     '-k',
     ...files,
@@ -116,7 +121,9 @@ class Suite {
       for (const rate of RATES) {
         const dir = join(this.dir, String(this.runs++));
         mkdirSync(dir);
-        const running = await RunningServer.start(await server.argv(dir), () => listens(67));
+        const running = await RunningServer.start(await server.argv(dir), () =>
+          server.raw === true ? Promise.resolve(true) : listens(67),
+        );
         // Listening and ready to answer are not the same for all of them.
         await new Promise((resolve) => setTimeout(resolve, 1000));
         const figure = await load(this.client, rate).finally(() => running.stop('SIGKILL'));
@@ -153,7 +160,7 @@ export const bench: Bench = {
       { name: 'muster', argv: muster },
       { name: 'Kea', argv: kea },
       { name: 'dnsmasq', argv: dnsmasq },
-      { name: 'ISC', argv: isc },
+      { name: 'ISC', argv: isc, raw: true },
     ];
     const suite = new Suite(client, dir, servers);
     try {

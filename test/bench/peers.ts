@@ -12,10 +12,21 @@ export async function fetchPeers(packages: readonly string[]): Promise<void> {
   mkdirSync(CACHE, { recursive: true });
   for (const name of packages) {
     if (readdirSync(CACHE).some((file) => file.startsWith(`${name}_`))) continue;
-    await runProcess(['apt-get', 'download', name], { cwd: CACHE });
+    await download(name);
     const file = readdirSync(CACHE).find((it) => it.startsWith(`${name}_`)) ?? '';
     mkdirSync(join(CACHE, 'root', name), { recursive: true });
     await runProcess(['dpkg', '-x', join(CACHE, file), join(CACHE, 'root', name)]);
+  }
+}
+
+async function download(name: string): Promise<void> {
+  const argv = ['apt-get', 'download', name];
+  try {
+    await runProcess(argv, { cwd: CACHE });
+  } catch {
+    // The list of packages may be missing or old, as in a fresh container.
+    await runProcess(['apt-get', 'update']);
+    await runProcess(argv, { cwd: CACHE });
   }
 }
 
@@ -46,7 +57,7 @@ export class RunningServer {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
     child.kill('SIGKILL');
-    throw new Error(`${argv.join(' ')} does not start: ${output}`);
+    throw new Error(`${argv.find((it) => it.includes('/sbin/')) ?? program} does not start: ${output}`);
   }
 
   get output(): string {

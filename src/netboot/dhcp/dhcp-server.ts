@@ -24,7 +24,8 @@ import { readInterfaces, type ServedInterface } from './served-interface.js';
 const RESCAN_MS = 5000;
 /** Messages in hand at once; more are dropped, for clients ask again. */
 const MOST_PENDING = 5000;
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** Some 800 messages: what waits longer than its client's patience is better dropped than answered late. */
+const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
 export interface DhcpServerOptions {
   leases: Leases & Pick<LeaseBook, 'subnets'>;

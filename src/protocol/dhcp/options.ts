@@ -47,8 +47,11 @@ export function maximumBytesOf(message: DhcpMessage): number {
 /** Lower case with colons; null unless this is an Ethernet address that a NIC can have. */
 export function macOf(message: DhcpMessage): string | null {
   const { chaddr } = message;
-  if (chaddr.length !== 6 || chaddr.every((byte) => byte === 0)) return null;
-  return [...chaddr].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+  if (chaddr.length !== 6) return null;
+  const hex = chaddr.toString('hex');
+  if (hex === '000000000000') return null;
+  const byte = (at: number) => hex.slice(at, at + 2);
+  return `${byte(0)}:${byte(2)}:${byte(4)}:${byte(6)}:${byte(8)}:${byte(10)}`;
 }
 
 /** Option 61 in hex; null where it is absent or shorter than its least of two bytes (RFC 2132, 9.14). */

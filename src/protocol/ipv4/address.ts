@@ -3,11 +3,6 @@ import { MusterError } from '../../error.js';
 /** An IPv4 address as an unsigned 32-bit number in host order: 10.99.0.1 is 0x0a630001. */
 export type Ipv4 = number;
 
-/** 0.0.0.0, "this host" (RFC 1122, 3.2.1.3). */
-export const ANY_ADDRESS: Ipv4 = 0;
-/** 255.255.255.255, limited broadcast (RFC 919, 7). */
-export const LIMITED_BROADCAST: Ipv4 = 0xffffffff;
-
 const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 
 /** Four decimal numbers without leading zeros; anything else gives null. */
