@@ -110,12 +110,12 @@ export class AgentOrders {
   }
 
   async progress(orderId: string, session: AgentSession, percent: number, message: string): Promise<void> {
-    await this.ownedBy(orderId, session);
-    await this.dataSource.manager.update(
+    const { affected } = await this.dataSource.manager.update(
       AgentOrder,
-      { id: orderId, status: 'running' },
+      { id: orderId, machineId: session.machineId, status: 'running' },
       { percent, message, activeAt: this.clock.now() },
     );
+    if (affected !== 1) await this.ownedBy(orderId, session);
   }
 
   /** Stores a piece of the log at its place; a piece that is there already is left as it is. */

@@ -32,6 +32,8 @@ const HELD: readonly MachineState[] = [
 const IDLE_MS = 120_000;
 /** An agent asks at least this often (it is held 25 s at most), or shows progress. */
 const SILENT_MS = 90_000;
+/** Much shorter than the above. */
+const TOUCH_MS = 5000;
 
 /** The agents' side of the inventory: sessions, and what happens with what they say. */
 export class AgentsService {
@@ -142,8 +144,9 @@ export class AgentsService {
       .findOneBy({ machineId, endedAt: IsNull(), lastSeenAt: MoreThan(since) });
   }
 
-  /** To be called at every sign of life. */
+  /** To be called at every sign of life; written down now and then. */
   async touch(session: AgentSession): Promise<void> {
+    if (this.clock.now().getTime() - session.lastSeenAt.getTime() < TOUCH_MS) return;
     await this.dataSource.manager.update(AgentSession, { id: session.id }, { lastSeenAt: this.clock.now() });
   }
 

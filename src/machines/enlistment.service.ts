@@ -38,8 +38,9 @@ export class EnlistmentService {
     const uuid = usableUuid(seen.uuid);
     const macs = macsOf(seen);
     // Two boots of one machine at the same instant must not make two records.
-    for (const key of [uuid ?? '', ...macs].sort())
-      await manager.query('select pg_advisory_xact_lock(hashtext($1))', [`enlist ${key}`]);
+    await manager.query('select pg_advisory_xact_lock(hashtext(key)) from unnest($1::text[]) as key', [
+      [uuid ?? '', ...macs].sort().map((key) => `enlist ${key}`),
+    ]);
     const byUuid = uuid === null ? null : await findByUuid(manager, uuid);
     const byBootMac = await findByMacs(manager, macs.slice(0, 1));
     if (byBootMac !== null && isAnother(byBootMac, byUuid ?? byBootMac, uuid))

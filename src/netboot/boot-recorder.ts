@@ -5,6 +5,7 @@ import type { BootEvent, BootObserver } from './boot-client.js';
 
 const FLUSH_MS = 250;
 const LONGEST_QUEUE = 20_000;
+const MOST_AT_ONCE = 500;
 const MOST_ADDRESSES = 50_000;
 
 /**
@@ -69,12 +70,12 @@ export class BootRecorder implements BootObserver {
     this.queue = [];
     if (this.dropped > 0) this.log.warn({ dropped: this.dropped }, 'boot events were dropped: they came too fast');
     this.dropped = 0;
-    for (const [index, event] of events.entries()) {
+    for (let at = 0; at < events.length; at += MOST_AT_ONCE) {
       try {
-        await this.sessions.record([event]);
+        await this.sessions.record(events.slice(at, at + MOST_AT_ONCE));
       } catch (error) {
         this.log.warn({ reason: messageOf(error) }, 'cannot record what was seen of booting machines, will try again');
-        this.queue = [...events.slice(index), ...this.queue].slice(-LONGEST_QUEUE);
+        this.queue = [...events.slice(at), ...this.queue].slice(-LONGEST_QUEUE);
         await new Promise((resolve) => setTimeout(resolve, this.closed ? 0 : 1000));
         if (this.closed) this.queue = [];
         return;

@@ -25,6 +25,7 @@ const COLUMNS = `machine.id, machine.name, machine.state, machine.uuid, machine.
   array(select mac from machine_nic where machine_id = machine.id order by mac) as macs`;
 
 const POLL_MS = 1000;
+const GATHER_MS = 50;
 /** Commits become visible out of the order of their time stamps: each look goes back this far. */
 const OVERLAP_MS = 10_000;
 const STALE_MS = 5000;
@@ -35,6 +36,7 @@ export class MachineSnapshot {
   private machines = new Map<string, BootMachine>();
   private byMac = new Map<string, BootMachine>();
   private byUuid = new Map<string, BootMachine>();
+  private readonly changed = new Set<string>();
   private freshAt = 0;
   private reloadedAt = 0;
   private newest = new Date(0);
@@ -52,9 +54,7 @@ export class MachineSnapshot {
   /** Resolves when the machines are known; rejects where they cannot be read at all. */
   async start(): Promise<void> {
     await this.reload();
-    this.stopListening = this.listener.on('muster_machine', (id) => {
-      this.refresh('machine.id = $1', [id], id).catch((error: unknown) => this.missed(error));
-    });
+    this.stopListening = this.listener.on('muster_machine', (id) => this.refreshSoon(id));
     this.pollSoon();
   }
 
@@ -82,9 +82,9 @@ export class MachineSnapshot {
     const uuid = usableUuid(uuidText) ?? '';
     try {
       await this.refresh(
-        'machine.uuid in ($1, $2) or exists (select 1 from machine_nic where machine_id = machine.id and mac = $3)',
+        `machine.id in (select id from machine where uuid in ($1, $2)
+           union all select machine_id from machine_nic where mac = $3)`,
         [uuid, swapped(uuid), usableMac(mac) ?? ''],
-        null,
       );
     } catch (error) {
       this.missed(error);
@@ -106,7 +106,7 @@ export class MachineSnapshot {
   private async poll(): Promise<void> {
     if (this.clock.now().getTime() - this.reloadedAt > RELOAD_MS) return this.reload();
     const since = new Date(this.newest.getTime() - OVERLAP_MS);
-    await this.refresh('machine.updated_at > $1', [since], null);
+    await this.refresh('machine.updated_at > $1', [since]);
     this.freshAt = this.clock.now().getTime();
   }
 
@@ -120,10 +120,21 @@ export class MachineSnapshot {
     this.reloadedAt = this.freshAt;
   }
 
-  private async refresh(condition: string, parameters: unknown[], id: string | null): Promise<void> {
+  private async refresh(condition: string, parameters: unknown[], ids: readonly string[] = []): Promise<void> {
     const rows = await this.dataSource.query<Row[]>(`select ${COLUMNS} from machine where ${condition}`, parameters);
-    if (id !== null && rows.length === 0) this.drop(id);
+    for (const id of ids) if (!rows.some((row) => row.id === id)) this.drop(id);
     for (const row of rows) this.put(row);
+  }
+
+  /** Changes of a moment are read together. */
+  private refreshSoon(id: string): void {
+    this.changed.add(id);
+    if (this.changed.size > 1) return;
+    setTimeout(() => {
+      const ids = [...this.changed];
+      this.changed.clear();
+      this.refresh('machine.id = any($1)', [ids], ids).catch((error: unknown) => this.missed(error));
+    }, GATHER_MS);
   }
 
   private put(row: Row): void {
