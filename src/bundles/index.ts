@@ -1,4 +1,4 @@
-export { formatBase, parseBase, type Base } from './base.js';
+export { parseBase, type Base } from './base.js';
 export type { Bundle, BundleApplication, BundleQuestion } from './bundle.js';
 export { compileBundle, compileRemove, compileVerify, type CompiledBundle, type CompileInput } from './compile.js';
 export type { Constraints, FactConstraint } from './constraints.js';
@@ -6,6 +6,5 @@ export { formatDiagnostic, formatDiagnostics, hasErrors, type Diagnostic, type S
 export { loadBundle, type LoadedBundle } from './load-bundle.js';
 export type { PlannedNode, PlannedUnit, PlaceOptions } from './place.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
-export { bundleJsonSchema, roleJsonSchema } from './schema.js';
 export type { SourceFile } from './source.js';
-export { readyStepKey, type KnownDeployment } from './unit-steps.js';
+export type { KnownDeployment } from './unit-steps.js';

@@ -177,7 +177,7 @@ export class UnitSteps {
 }
 
 /** The key of the step that ends the making of a node and publishes its `nodeId` and `address`. */
-export function readyStepKey(node: string): string {
+function readyStepKey(node: string): string {
   return `node/${node}:ready`;
 }
 

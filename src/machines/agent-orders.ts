@@ -64,12 +64,6 @@ export type OrderParameters<Kind extends OrderKind> = z.infer<(typeof orderParam
 /** What `install`, `boot-ram` and `rescue` report: the public halves of the host keys made in memory. */
 export const hostKeysResult = z.object({ hostKeys: z.array(z.string()).min(1) });
 
-export const installResult = hostKeysResult.extend({
-  disk: z.object({ path: z.string(), serial: z.string().nullable(), sizeBytes: z.number() }),
-  bytesWritten: z.number(),
-  bootMode: z.enum(['bios', 'uefi']),
-});
-
 /** The body of `POST /agent/v1/orders/:id/result`. */
 export const orderResult = z.discriminatedUnion('ok', [
   z.object({ ok: z.literal(true), output: z.record(z.string(), z.json()).default({}) }),

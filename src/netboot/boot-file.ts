@@ -44,10 +44,6 @@ export function architectureOf(code: number | string | null): string | null {
   return { x86_64: 'amd64', i386: 'amd64', arm64: 'arm64', amd64: 'amd64' }[code] ?? null;
 }
 
-export function isUefi(code: number | null): boolean {
-  return code !== null && code !== 0;
-}
-
 /** `http://10.0.0.1:7480`; an IPv6 address in brackets. */
 export function bootUrl(serverAddress: string, httpPort: number): string {
   return `http://${serverAddress.includes(':') ? `[${serverAddress}]` : serverAddress}:${httpPort}`;

@@ -1,4 +1,4 @@
-export { deployWishes, type DeployWishes } from './deploy-wishes.js';
+export type { DeployWishes } from './deploy-wishes.js';
 export { imageBuildStep } from './images/image-build.handler.js';
 export { imageSyncStep } from './images/image-sync.handler.js';
 export { ImageOperationsModule } from './images/image-operations.module.js';
@@ -6,12 +6,4 @@ export type { MachineArgument, OperationPlace } from './machine-step.js';
 export { machineHandlers, type OperationParts } from './handlers/index.js';
 export { OperationsModule } from './operations.module.js';
 export { OperationsService, type Operation } from './operations.service.js';
-export {
-  commissionSteps,
-  type CommissionOptions,
-  deploySteps,
-  exitRescueSteps,
-  releaseSteps,
-  rescueSteps,
-  testSteps,
-} from './plans.js';
+export { commissionSteps, type CommissionOptions, deploySteps, releaseSteps } from './plans.js';

@@ -38,8 +38,6 @@ export const STEP_TRANSITIONS: Transitions<StepStatus> = {
   'needs-operator': ['waiting', 'ready', 'skipped', 'cancelled'],
 };
 
-/** A step with one of these holds its lane and counts against the caps. */
-export const IN_FLIGHT = ['queued', 'running'] as const satisfies readonly StepStatus[];
 /** A run with one of these is not over. */
 export const OPEN_RUN = ['queued', 'running', 'paused'] as const satisfies readonly RunStatus[];
 

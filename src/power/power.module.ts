@@ -12,7 +12,7 @@ import { WakeOnLanPowerDriver } from './wake-on-lan/wake-on-lan.driver.js';
 import { WebhookPowerDriver } from './webhook/webhook.driver.js';
 
 /** Every driver of muster; one instance each, they keep nothing between calls. */
-export function createPowerDrivers(clock: Clock, settings: Pick<Settings, 'power'>): PowerDriverRegistry {
+function createPowerDrivers(clock: Clock, settings: Pick<Settings, 'power'>): PowerDriverRegistry {
   const options = { allowLocal: settings.power.allowLocalAddresses };
   return new PowerDriverRegistry([
     new IpmiPowerDriver(),

@@ -1,6 +1,5 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import type { Settings } from '../../platform/config/index.js';
 import { failed, ok, type Finding } from './finding.js';
 
@@ -59,12 +58,4 @@ function tryTcp(port: number): Promise<string | null> {
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen(port, () => server.close(() => resolve(null)));
   });
-}
-
-/** Names of interfaces with an IPv4 address that is not loopback. */
-export function bootInterfaces(settings: Settings): string[] {
-  if (settings.boot.interfaces.length > 0) return settings.boot.interfaces;
-  return Object.entries(networkInterfaces())
-    .filter(([, addresses]) => addresses?.some((address) => address.family === 'IPv4' && !address.internal) === true)
-    .map(([name]) => name);
 }

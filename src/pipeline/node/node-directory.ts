@@ -6,8 +6,6 @@ export interface NodeDirectory {
   find(nodeId: string): Promise<(RemoteTarget & { name: string }) | null>;
 }
 
-export const NODE_DIRECTORY = Symbol('NodeDirectory');
-
 /** Connects to a node for one piece of work. Throws `not-found` (permanent) or what {@link Remote.connect} throws. */
 export async function withNode<Result>(
   needs: { remote: Remote; nodes: NodeDirectory },

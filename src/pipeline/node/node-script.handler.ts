@@ -15,7 +15,7 @@ import { withNode, type NodeDirectory } from './node-directory.js';
 import { parseOutputFile } from './output-file.js';
 
 /** Input of a step of the kind `node.script`. */
-export const nodeScriptInput = z.object({
+const nodeScriptInput = z.object({
   nodeId: z.string(),
   /** Text of the script; sh unless it begins with `#!`. */
   script: z.string(),

@@ -1,3 +1,3 @@
-export { ALL_ROLES, type Role, type Settings } from './settings.js';
-export { loadSettings, settingNames, type Environment } from './load-settings.js';
+export type { Role, Settings } from './settings.js';
+export { loadSettings, type Environment } from './load-settings.js';
 export { inheritedEnvironment } from './inherited-environment.js';

@@ -4,7 +4,7 @@ const port = z.coerce.number().int().min(0).max(65535);
 const role = z.enum(['api', 'boot', 'worker', 'scheduler']);
 /** A process of muster runs one or more of these; all in one by default. */
 export type Role = z.infer<typeof role>;
-export const ALL_ROLES: readonly Role[] = role.options;
+const ALL_ROLES: readonly Role[] = role.options;
 
 const list = z.preprocess(
   (value) => (typeof value === 'string' ? value.split(',').filter((part) => part !== '') : value),

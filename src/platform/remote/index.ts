@@ -1,7 +1,5 @@
 export * from './dry-run-remote.js';
 export * from './errors.js';
-export * from './fake-remote.js';
-export { fingerprintOf, parseHostKeys } from './host-keys.js';
 export * from './quote.js';
 export * from './remote.js';
 export * from './probe-host-key.js';
