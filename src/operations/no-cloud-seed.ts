@@ -30,6 +30,8 @@ function ownUserData({ hostname, authorizedKeys, phoneHomeToken }: SeedWishes): 
   const config = {
     hostname,
     manage_etc_hosts: true,
+    // Installed everywhere; another would have to be made first.
+    locale: 'C.UTF-8',
     disable_root: false,
     // The host keys were made in memory and are pinned; cloud-init must not make others.
     ssh_deletekeys: false,

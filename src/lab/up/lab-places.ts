@@ -22,6 +22,7 @@ export function labPlaces(environment: Readonly<Record<string, string | undefine
 export const inLab = {
   dataDir: (places: LabPlaces) => join(places.dir, 'data'),
   serverLog: (places: LabPlaces) => join(places.dir, 'server.log'),
+  routerLog: (places: LabPlaces) => join(places.dir, 'router.log'),
   gatewayLog: (places: LabPlaces) => join(places.dir, 'gateway.log'),
   gatewaySocket: (places: LabPlaces) => join(places.dir, 'gateway.sock'),
   /** The command, as one types it to look around. */

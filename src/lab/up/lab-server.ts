@@ -36,6 +36,7 @@ export function cleanEnvironment(): Record<string, string> {
 export async function startLabServer(rack: Rack, places: LabPlaces, tell: (text: string) => void): Promise<void> {
   mkdirSync(inLab.imageCache(places), { recursive: true });
   await startGateway(rack, places);
+  await startRouterAdvertisements(rack, places);
   const proxy = `http://127.0.0.1:${GATEWAY_PORT}`;
   const log = inLab.serverLog(places);
   const server = await rack.start([...musterCommand(), 'serve'], 'muster serve', log, {
@@ -55,6 +56,14 @@ export async function startLabServer(rack: Rack, places: LabPlaces, tell: (text:
   }
   const tail = readFileSync(log, 'utf8').trim().split('\n').slice(-5).join('\n');
   throw new MusterError('unavailable', `cannot start the lab's server:\n${tail}`, { hint: `the whole log: ${log}` });
+}
+
+/** UEFI's iPXE waits 17 s for a router's word on IPv6; one that says "here is no DHCPv6" lets it go on at once. */
+async function startRouterAdvertisements(rack: Rack, places: LabPlaces): Promise<void> {
+  const dnsmasq = ['dnsmasq', '--keep-in-foreground', '--conf-file=/dev/null', '--no-hosts', '--no-resolv', '--port=0'];
+  const only = ['--interface=br0', '--bind-interfaces', '--enable-ra', '--dhcp-range=::,constructor:br0,ra-only'];
+  const quiet = ['--user=root', '--pid-file=', '--leasefile-ro', '--log-facility=-'];
+  await rack.start([...dnsmasq, ...only, ...quiet], 'router advertisements', inLab.routerLog(places));
 }
 
 async function startGateway(rack: Rack, places: LabPlaces): Promise<void> {

@@ -12,7 +12,16 @@ import { labEnvironment, startLabServer, writeLabCommand } from './lab-server.js
 import { formatSeconds, runStages, type Stage, type StageTime } from './stages.js';
 
 /** What the lab's roles install on nodes: in the image, because the rack's network leads nowhere. */
-const INCLUDED_PACKAGES = ['lxd', 'lxd-client', 'busybox-static', 'dnsmasq-base', 'nftables', 'uidmap', 'squashfs-tools', 'btrfs-progs'];
+const INCLUDED_PACKAGES = [
+  'lxd',
+  'lxd-client',
+  'busybox-static',
+  'dnsmasq-base',
+  'nftables',
+  'uidmap',
+  'squashfs-tools',
+  'btrfs-progs',
+];
 const IMAGE = 'debian@12';
 
 /**
