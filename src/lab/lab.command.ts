@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { inheritedEnvironment } from '../platform/config/index.js';
-import { QemuPowerDriver } from '../power/index.js';
 import { Rack } from './rack/rack.js';
 import type { RackMachine } from './rack/machine-spec.js';
 import { registerSwarm } from './swarm/swarm.command.js';
@@ -55,6 +54,8 @@ export function registerLab(program: Command): void {
 }
 
 async function describe(rack: Rack): Promise<string> {
+  // Only here: `muster serve` has this file in its memory too.
+  const { QemuPowerDriver } = await import('../power/index.js');
   const power = new QemuPowerDriver();
   const machineLine = async (machine: RackMachine) => {
     const target = { machineId: machine.name, driver: power.name, parameters: { socket: machine.socket } };

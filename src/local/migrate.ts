@@ -1,6 +1,5 @@
 import type { DataSource } from 'typeorm';
 import { MIGRATIONS } from '../../migrations/index.js';
-import { ENTITIES } from '../entities.js';
 import { MusterError } from '../error.js';
 import { createDataSource } from '../platform/database/index.js';
 
@@ -12,8 +11,9 @@ export interface SchemaState {
   unknown: string[];
 }
 
+/** For plain SQL: it knows no entities, and so does not load the rooms that they live in. */
 export async function withDataSource<T>(url: string, use: (dataSource: DataSource) => Promise<T>): Promise<T> {
-  const dataSource = createDataSource({ url, entities: ENTITIES, migrations: MIGRATIONS, poolSize: 2 });
+  const dataSource = createDataSource({ url, entities: [], migrations: MIGRATIONS, poolSize: 2 });
   await dataSource.initialize();
   try {
     return await use(dataSource);

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inheritedEnvironment, type Role, type Settings } from '../platform/config/index.js';
-import { BuildForServer } from '../images/index.js';
+// Not by the room's index: the one process that stays root loads no more than it uses.
+import { BuildForServer } from '../images/build-for-server.js';
 import type { Logger } from '../platform/log/index.js';
 import { startDatastores, type RunningDatastores } from './datastores.js';
 import { packageRoot } from '../platform/files/index.js';
