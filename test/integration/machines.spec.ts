@@ -40,6 +40,7 @@ beforeEach(async () => {
   server = await BootServer.start(inventory, stores.dir);
   parts = {
     ...inventory,
+    acceptSeconds: 2,
     power: powerOf(rack),
     images: {
       getSelected: () => Promise.resolve({ id: 'image' }),

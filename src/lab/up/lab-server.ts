@@ -33,7 +33,12 @@ export function cleanEnvironment(): Record<string, string> {
 }
 
 /** Starts `muster serve` inside the rack's network, and the gateway that lets it fetch packages. */
-export async function startLabServer(rack: Rack, places: LabPlaces, tell: (text: string) => void): Promise<void> {
+export async function startLabServer(
+  rack: Rack,
+  places: LabPlaces,
+  tell: (text: string) => void,
+  settings: Record<string, string> = {},
+): Promise<void> {
   mkdirSync(inLab.imageCache(places), { recursive: true });
   await startGateway(rack, places);
   await startRouterAdvertisements(rack, places);
@@ -41,6 +46,7 @@ export async function startLabServer(rack: Rack, places: LabPlaces, tell: (text:
   const log = inLab.serverLog(places);
   const server = await rack.start([...musterCommand(), 'serve'], 'muster serve', log, {
     ...labEnvironment(places),
+    ...settings,
     http_proxy: proxy,
     https_proxy: proxy,
     no_proxy: '127.0.0.1,localhost,10.99.0.0/24',

@@ -4,7 +4,6 @@ import type { AgentBoot } from '../agent-boot.js';
 import { gate, machineStepInput } from '../gate.js';
 
 const POLL_MS = 1000;
-/** An operator who has to accept it gets this long before the step says that it waits for one. */
 const ACCEPT_SECONDS = 30;
 
 /** Boots a declared machine so that it is seen, and waits until its facts are here and it is accepted. */
@@ -15,6 +14,8 @@ export class EnlistHandler implements StepHandler {
   constructor(
     private readonly machines: MachinesService,
     private readonly boot: AgentBoot,
+    /** An operator who has to accept it gets this long before the step says that it waits for one. */
+    private readonly acceptSeconds = ACCEPT_SECONDS,
   ) {}
 
   async run(context: StepContext): Promise<StepOutcome> {
@@ -32,7 +33,7 @@ export class EnlistHandler implements StepHandler {
       if ('outcome' in agent) return agent.outcome;
     }
     const waitedMs = context.clock.now().getTime() - context.startedAt.getTime();
-    if (machine.factsAt === null || waitedMs < ACCEPT_SECONDS * 1000) return { kind: 'again', afterMs: POLL_MS };
+    if (machine.factsAt === null || waitedMs < this.acceptSeconds * 1000) return { kind: 'again', afterMs: POLL_MS };
     return {
       kind: 'failed',
       failure: 'needs-operator',

@@ -37,6 +37,8 @@ export interface OperationParts {
   power: PowerService;
   /** Default: over SSH. */
   probe?: typeof probeHostKey;
+  /** How long an enlisted machine waits to be accepted before its step asks for an operator. Default: 30. */
+  acceptSeconds?: number;
 }
 
 /** Every handler of the kinds `machine.*`. */
@@ -45,7 +47,7 @@ export function machineHandlers(parts: OperationParts): StepHandler[] {
   const boot = new AgentBoot({ machines, agents, orders, sessions, power });
   const runner = new OrderRunner(boot, orders);
   const handlers = [
-    new EnlistHandler(machines, boot),
+    new EnlistHandler(machines, boot, parts.acceptSeconds),
     new TransitionHandler(machines),
     new OrderHandler(machines, runner),
     new AcquireHandler(machines, claims),

@@ -31,13 +31,17 @@ export async function startEmbeddedRedis(dir: string, identity?: { uid: number; 
     { ...identity, stdio: 'ignore', detached: true },
   );
   const url = `unix://${socket}`;
-  await untilReady(url, child);
+  await untilReady(url, child, dir);
   return { url, process: child, stop: () => stop(child) };
 }
 
-async function untilReady(url: string, child: ChildProcess): Promise<void> {
+async function untilReady(url: string, child: ChildProcess, dir: string): Promise<void> {
   let failure = 'it did not answer within 30 s';
   child.once('error', (error) => (failure = error.message));
+  child.once(
+    'exit',
+    (code) => (failure = `redis-server ended with code ${String(code)}; can its account reach ${dir}?`),
+  );
   for (let waited = 0; waited < 30_000; waited += 20) {
     if (child.exitCode !== null || child.pid === undefined) break;
     if (await answers(url)) return;

@@ -61,6 +61,7 @@ follow_order() {
   sent=0
   reported=''
   next_report=0
+  next_sign=$((${started%.*} + 20))
   while kill -0 "$order_pid" 2> /dev/null; do
     read -r now _ < /proc/uptime
     now=${now%.*}
@@ -98,10 +99,14 @@ send_log() {
   done
 }
 
+# What is new, and every 20 seconds what is not: an agent that says nothing for 90 seconds counts as gone.
 send_progress() {
   read_file progress "$ORDER/progress"
-  [ "$progress" = "$reported" ] && return
-  call 15 POST "/agent/v1/orders/$order_id/progress" --header 'Content-Type: application/json' --data-binary "$progress"
+  [ "$progress" = "$reported" ] && [ "$now" -lt "$next_sign" ] && return
+  next_sign=$((now + 20))
+  sign=$progress
+  [ -n "$sign" ] || sign='{"percent": 0, "message": "begun"}'
+  call 15 POST "/agent/v1/orders/$order_id/progress" --header 'Content-Type: application/json' --data-binary "$sign"
   case $STATUS in 20?) reported=$progress ;; esac
 }
 
