@@ -10,6 +10,7 @@ import {
 } from '../api/contract/index.js';
 import type { ClientSettings } from './client-settings.js';
 import { CliError, codeOfKind, EXIT } from './exit-code.js';
+import { pause } from './pause.js';
 import { readEvents, type ServerSentEvent } from './sse.js';
 
 const ANSWER_TIMEOUT_MS = 90_000;
@@ -80,7 +81,7 @@ export class ApiClient {
         if (!(error instanceof CliError) || error.code !== EXIT.unreachable) throw error;
         options.onLost?.(error.message);
       }
-      await wait(RECONNECT_MS[Math.min(lost, RECONNECT_MS.length - 1)] ?? 1000, options.signal);
+      await pause(RECONNECT_MS[Math.min(lost, RECONNECT_MS.length - 1)] ?? 1000, options.signal);
     }
   }
 
@@ -170,17 +171,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-function wait(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }

@@ -1,6 +1,7 @@
 import { machinesRoutes, type BootEvent, type BootSession } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { paint, plain } from './format.js';
+import { pause } from './pause.js';
 
 const LOOK_EVERY_MS = 1000;
 
@@ -46,14 +47,7 @@ async function follow(context: CliContext, machine: string): Promise<void> {
     const reason = items[0] === undefined ? '' : tail(items[0]);
     if (reason !== '' && reason !== stalled && !context.json) context.print(reason);
     stalled = reason;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, LOOK_EVERY_MS);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      signal.addEventListener('abort', done, { once: true });
-    });
+    await pause(LOOK_EVERY_MS, signal);
   }
 }
 

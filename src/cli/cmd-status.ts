@@ -11,6 +11,7 @@ import { runsTable, showRun } from './cmd-runs.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { age, duration, fields, table } from './format.js';
+import { pause } from './pause.js';
 
 const WATCH_MS = 2000;
 
@@ -33,14 +34,7 @@ async function watch(context: CliContext, show: () => Promise<void>): Promise<vo
   while (!signal.aborted) {
     if (context.io.isTty && !context.json) context.io.stdout.write('\u001b[H\u001b[2J');
     await show();
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, WATCH_MS);
-      const done = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      signal.addEventListener('abort', done, { once: true });
-    });
+    await pause(WATCH_MS, signal);
   }
 }
 

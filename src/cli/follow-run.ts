@@ -1,6 +1,7 @@
 import { runsRoutes, type Run, type RunDetail } from '../api/contract/index.js';
 import type { CliContext } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
+import { pause } from './pause.js';
 import { RunProgress } from './run-progress.js';
 
 /** How often the picture is drawn anew although nothing was heard: time left goes on. */
@@ -78,21 +79,15 @@ class Bell {
 
   /** Resolves at the next ring (rings meanwhile count), after the time, or when the signal aborts. */
   async next(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.rung && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
-        const done = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        this.wake = done;
-        signal.addEventListener('abort', done, { once: true });
+    if (!this.rung) {
+      await pause(ms, signal, (wake) => {
+        this.wake = wake;
       });
     }
     this.rung = false;
     this.wake = null;
     // Many events at once are one look.
-    if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, 200));
+    await pause(200, signal);
   }
 }
 
