@@ -6,7 +6,7 @@ import { DeploymentsModule } from './deployments/index.js';
 import { ENTITIES } from './entities.js';
 import { MusterError } from './error.js';
 import { NetbootModule } from './netboot/index.js';
-import { ImageOperationsModule } from './operations/index.js';
+import { ImageOperationsModule, MenuOperations, OperationsModule } from './operations/index.js';
 import { dataSourceOptions } from './platform/database/index.js';
 import type { Role, Settings } from './platform/config/index.js';
 import { PlatformModule, SETTINGS } from './platform/index.js';
@@ -28,7 +28,9 @@ export class AppModule {
         // Every role reads and writes the same tables; only workers take steps, only the boot role binds ports.
         DeploymentsModule,
         ImageOperationsModule,
-        ...(roles.includes('boot') ? [NetbootModule] : []),
+        ...(roles.includes('boot')
+          ? [NetbootModule.register({ imports: [OperationsModule], menu: MenuOperations })]
+          : []),
         ...(roles.includes('api') ? [ApiModule, WebModule] : []),
       ],
     };

@@ -18,8 +18,8 @@ import type { MachineSnapshot } from './machine-snapshot.js';
 /** What a person chose at the boot menu of a machine; starts the operation. Throws where it may not be. */
 export interface MenuOperations {
   choose(machineId: string, choice: string): Promise<void>;
-  /** `image:debian@12` and its like, for the menu. */
-  imageChoices(): Promise<MenuChoice[]>;
+  /** What there is to choose: `commission`, `rescue`, `image:debian@12`. */
+  choices(): Promise<MenuChoice[]>;
 }
 
 export interface ScriptRequest {
@@ -126,11 +126,6 @@ export class BootScripts {
     const local = { key: 'local', label: 'Start from the local disk' };
     if (machine === null) return [local, { key: 'enlist', label: 'Make this machine known to muster' }];
     if (this.menu === null) return [local];
-    return [
-      local,
-      { key: 'commission', label: 'Commission: take the facts and test' },
-      { key: 'rescue', label: 'Rescue: boot into memory for repair' },
-      ...(await this.menu.imageChoices()),
-    ];
+    return [local, ...(await this.menu.choices())];
   }
 }

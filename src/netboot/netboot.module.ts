@@ -1,7 +1,10 @@
 import {
   Inject,
+  type InjectionToken,
   Module,
+  type ModuleMetadata,
   type BeforeApplicationShutdown,
+  type DynamicModule,
   type OnApplicationBootstrap,
   type Provider,
 } from '@nestjs/common';
@@ -37,8 +40,7 @@ import { MachineSnapshot } from './machine-snapshot.js';
 import { SnapshotBootDecider } from './snapshot-boot-decider.js';
 
 const DATA_SOURCE = getDataSourceToken();
-/** Provide it (in a module that is imported with this one) to let people start operations at the boot menu. */
-export const MENU_OPERATIONS = Symbol('MenuOperations');
+const MENU_OPERATIONS = Symbol('MenuOperations');
 
 const providers: Provider[] = [
   {
@@ -64,15 +66,7 @@ const providers: Provider[] = [
   },
   {
     provide: BootScripts,
-    inject: [
-      MachineSnapshot,
-      BootNonces,
-      SETTINGS,
-      CLOCK,
-      AUTHORITY,
-      LanServices,
-      { token: MENU_OPERATIONS, optional: true },
-    ],
+    inject: [MachineSnapshot, BootNonces, SETTINGS, CLOCK, AUTHORITY, LanServices, MENU_OPERATIONS],
     useFactory: (
       snapshot: MachineSnapshot,
       nonces: BootNonces,
@@ -80,11 +74,11 @@ const providers: Provider[] = [
       clock: Clock,
       authority: CertificateAuthority,
       lan: LanServices,
-      menu: MenuOperations | undefined,
+      menu: MenuOperations,
     ) => {
       const scripts = { ...boot, caSha256: authority.caSha256() };
       const unknownMachinesAt = (client: string) => lan.unknownMachinesAt(client);
-      return new BootScripts(snapshot, nonces, scripts, clock, menu ?? null, unknownMachinesAt);
+      return new BootScripts(snapshot, nonces, scripts, clock, menu, unknownMachinesAt);
     },
   },
   {
@@ -168,6 +162,15 @@ export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(BootNonces) private readonly nonces: BootNonces,
     @Inject(LanServices) private readonly lan: LanServices,
   ) {}
+
+  /** `menu` is the token of {@link MenuOperations} that one of `imports` exports. */
+  static register(options: { imports: NonNullable<ModuleMetadata['imports']>; menu: InjectionToken }): DynamicModule {
+    return {
+      module: NetbootModule,
+      imports: options.imports,
+      providers: [{ provide: MENU_OPERATIONS, useExisting: options.menu }],
+    };
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     await this.nonces.forgetOld();

@@ -4,6 +4,7 @@ export { imageSyncStep } from './images/image-sync.handler.js';
 export { ImageOperationsModule } from './images/image-operations.module.js';
 export type { MachineArgument, OperationPlace } from './machine-step.js';
 export { machineHandlers, type OperationParts } from './handlers/index.js';
+export { MenuOperations } from './menu-operations.js';
 export { OperationsModule } from './operations.module.js';
 export { OperationsService, type Operation } from './operations.service.js';
 export { commissionSteps, type CommissionOptions, deploySteps, releaseSteps } from './plans.js';

@@ -10,14 +10,17 @@ import {
   MetadataTokens,
 } from '../machines/index.js';
 import { HandlerRegistry, PipelineModule, RunsService } from '../pipeline/index.js';
+import type { Settings } from '../platform/config/index.js';
+import { PlatformModule, SETTINGS } from '../platform/index.js';
 import { PowerModule, PowerService } from '../power/index.js';
 import { machineHandlers } from './handlers/index.js';
+import { MenuOperations } from './menu-operations.js';
 import { OperationsService } from './operations.service.js';
 
 const power = PowerModule.register({ imports: [MachinesModule], reader: MachinesService });
 
 @Module({
-  imports: [MachinesModule, ImagesModule, PipelineModule, power],
+  imports: [PlatformModule, MachinesModule, ImagesModule, PipelineModule, power],
   providers: [
     {
       provide: OperationsService,
@@ -25,8 +28,18 @@ const power = PowerModule.register({ imports: [MachinesModule], reader: Machines
       useFactory: (machines: MachinesService, orders: AgentOrders, runs: RunsService) =>
         new OperationsService(machines, orders, runs),
     },
+    {
+      provide: MenuOperations,
+      inject: [OperationsService, MachinesService, ImagesService, SETTINGS],
+      useFactory: (
+        operations: OperationsService,
+        machines: MachinesService,
+        images: ImagesService,
+        { boot }: Settings,
+      ) => new MenuOperations(operations, machines, images, boot.menuSshKeys),
+    },
   ],
-  exports: [OperationsService, power],
+  exports: [OperationsService, MenuOperations, power],
 })
 export class OperationsModule implements OnModuleInit {
   constructor(

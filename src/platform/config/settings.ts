@@ -65,6 +65,9 @@ export const settingsSchema = z.strictObject({
         .default(false)
         .describe("Give UEFI machines the distribution's signed shim and GRUB instead of iPXE"),
       menuTimeoutSeconds: z.coerce.number().int().min(0).default(30),
+      menuSshKeys: list
+        .default([])
+        .describe('Public keys let into what the boot menu rescues or installs; without any it offers neither'),
       requestsPerSecondPerSource: z.coerce.number().int().min(1).default(200),
     })
     .prefault({}),
