@@ -41,8 +41,8 @@ it.each<{ roles: Role[]; has: unknown[]; lacks: unknown[] }>([
     .useValue(silentLogger)
     .compile();
   try {
-    for (const token of has) expect(app.get(token as symbol, { strict: false })).toBeDefined();
-    for (const token of lacks) expect(() => app.get(token as symbol, { strict: false }) as unknown).toThrow();
+    for (const token of has) expect(app.get<unknown>(token as symbol, { strict: false })).toBeDefined();
+    for (const token of lacks) expect(() => app.get<unknown>(token as symbol, { strict: false })).toThrow();
   } finally {
     await app.close();
   }
