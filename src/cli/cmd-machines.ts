@@ -79,8 +79,8 @@ const registerDeclare: Register = (machines, context) => {
       'after',
       `
 Examples:
-  muster machines declare n1 --power ipmi -p address=10.0.0.9 -p user=admin -p password=@/root/n1.password
-  muster machines declare n2 --power redfish -p address=https://10.0.0.10 -p user=root -p password=-
+  muster machines declare n1 --power ipmi -p host=10.0.0.9 -p user=admin -p password=@/root/n1.password
+  muster machines declare n2 --power redfish -p url=https://10.0.0.10 -p user=root -p password=-
 A value @FILE is read from the file, and - from standard input, so that no secret stands in the list of processes.`,
     )
     .action(async (name: string, options: DeclareOptions) => {
