@@ -4,7 +4,6 @@ export { selectImage, type ImageForm, type ImageWish } from './select-image.js';
 export { ContentStore, type Content } from './store/content-store.js';
 export { serveFile, type ServableFile } from './serve/serve-file.js';
 export { BootFiles, type BootFile } from './boot-files/boot-files.js';
-export { BuildForServer } from './build-for-server.js';
 export { ImagesModule } from './images.module.js';
 export { ImageCatalog } from './image-catalog.js';
 export {
