@@ -126,33 +126,3 @@ describe('a stranger and a machine whose power address was told', () => {
     expect(await lab.powerStatus('told')).toBe('off');
   });
 });
-
-describe('a boot that comes to nothing', () => {
-  beforeAll(async () => {
-    await lab.muster('subnets', 'set', 'e2e', '--unknown', 'ignore');
-    await lab.addMachine({ name: 'stranger', firmware: 'bios', memoryMegabytes: 128, disks: [] });
-    await lab.press('stranger', 'on');
-    const { name, socket, mac } = await lab.addMachine({ name: 'cut', firmware: 'bios', memoryMegabytes: 128 });
-    await lab.muster('machines', 'declare', name, '--power', 'qemu', '-p', `socket=${socket}`, '--mac', mac);
-    await lab.block(name, 'udp', 69);
-    await lab.muster('machines', 'power', 'on', name);
-  });
-
-  it('is not begun for a machine that nobody knows, where such are ignored', async () => {
-    const gaveUp = /Nothing to boot|No more network devices|No bootable device/;
-    await lab.until('stranger', 'the end of its attempt', () => Promise.resolve(gaveUp.test(lab.console('stranger'))));
-    await lab.press('stranger', 'off');
-    expect(lab.console('stranger')).not.toContain('/boot/ipxe/');
-    expect(await lab.find('stranger')).toBeNull();
-  });
-
-  it('says where it stopped, and why: no answer by TFTP', async () => {
-    const log = await lab.until('cut', 'why it stopped', async () => {
-      const seen = await lab.bootLog('cut');
-      return seen?.stallReason != null && seen;
-    });
-    expect(log.stallReason).toMatch(/never asked for a boot file.*UDP 69 blocked/);
-    expect(stagesOf(log)).toEqual(['dhcp offer', 'dhcp ack']);
-    await lab.muster('machines', 'power', 'off', 'cut', '--yes');
-  });
-});

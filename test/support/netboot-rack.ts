@@ -106,8 +106,8 @@ export class NetbootRack {
 
   /** Its requests to one port of the server come to nothing, as behind a firewall. */
   async block(name: string, protocol: 'tcp' | 'udp', port: number): Promise<void> {
-    const rules = `table inet test { chain input { type filter hook input priority 0; ether saddr ${this.machineOf(name).mac} ${protocol} dport ${port} drop; } }`;
-    await this.rack.exec(['nft', rules]);
+    const chain = `type filter hook input priority 0; ether saddr ${this.machineOf(name).mac} ${protocol} dport ${port} drop;`;
+    await this.rack.exec(['nft', `table inet test { chain input { ${chain} }; }`]);
   }
 
   async destroy(): Promise<void> {

@@ -60,7 +60,7 @@ disk_details() {
 
 # SCSI's "unit serial number" page (SPC-4, 7.8.18): four bytes of header, then text.
 unit_serial() {
-  [ -r "$1" ] && dd if="$1" bs=1 skip=4 2> /dev/null | tr -cd '[:print:]'
+  [ -r "$1" ] && dd if="$1" bs=1 skip=4 2> /dev/null | tr -cd ' -~'
 }
 
 disk_bus_of() {
