@@ -210,7 +210,9 @@ export class DeploymentsService {
     const provider = this.providerOf(request.on);
     const files = sourceFiles(request, this.library);
     const options = request.options ?? {};
-    const compiled = compileDeployment(files, this.library.roles, placeOptions(options, await provider.bases()));
+    const bases = await provider.bases();
+    if (bases.length === 0) throw nothingToDeploy(request.on);
+    const compiled = compileDeployment(files, this.library.roles, placeOptions(options, bases));
     const name = request.name ?? compiled.bundle.name;
     const known = await manager.findOneBy(Deployment, { name, removedAt: IsNull() });
     if (known !== null) refuseOtherCloud(known, request.on);
@@ -281,6 +283,12 @@ function refuseOtherPlan(compiled: string, shown: string | undefined): void {
   if (shown === undefined || shown === compiled) return;
   throw new MusterError('conflict', 'cannot run the plan that was shown: things have changed since', {
     hint: 'look at the new plan: `muster plan`',
+  });
+}
+
+function nothingToDeploy(cloud: string): MusterError {
+  return new MusterError('conflict', `cannot deploy to ${cloud}: there is no image of any operating system`, {
+    hint: 'muster images build debian@12 (and memory), or muster images sync',
   });
 }
 

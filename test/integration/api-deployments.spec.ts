@@ -2,6 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataSource } from 'typeorm';
+import { ImageCatalog } from '../../src/images/index.js';
 import { ApiApp } from '../support/api-app.js';
 import { Datastores } from '../support/datastores.js';
 import { httpsClient } from '../support/https-client.js';
@@ -51,6 +53,16 @@ describe('bundles', () => {
 });
 
 describe('deployments', () => {
+  it('are refused while there is no image, with what to do', async () => {
+    const plan = await api.cli(['plan', 'ubuntu']);
+    expect(plan.code).toBe(4);
+    expect(plan.stderr).toContain('muster images build debian@12');
+    await new ImageCatalog(api.app.get(DataSource)).record({
+      ...{ kind: 'os', os: 'debian', release: '12', architecture: 'amd64', variant: 'default', version: '1' },
+      ...{ source: 'test', labels: {}, createdAt: new Date(), files: [] },
+    });
+  });
+
   it('are planned without a change, and refused without a yes', async () => {
     await api.cli(['machines', 'declare', 'n1', '--power', 'manual']);
     await api.cli(['machines', 'declare', 'n2', '--power', 'manual']);
