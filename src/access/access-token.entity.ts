@@ -1,14 +1,10 @@
-import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
+import { Column, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import type { AccessRole } from './principal.js';
 
 /** A token for the API. The token itself is shown once, when it is made; here is a hash of it. */
 @Entity('access_token')
 export class AccessToken {
-  @PrimaryColumn({
-    type: 'uuid',
-    default: () => 'gen_random_uuid()',
-    primaryKeyConstraintName: 'access_token_pkey',
-  })
+  @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'access_token_pkey' })
   id!: string;
 
   /** The part of the token that finds this row; not secret. */
