@@ -17,7 +17,8 @@ order_boot_ram() {
   { mount -t squashfs -o loop,ro "$RAM/image" "$RAM/lower" &&
     mount -t overlay -o "lowerdir=$RAM/lower,upperdir=$RAM/upper,workdir=$RAM/work" overlay "$RAM/root"; } ||
     fail_permanent 'cannot mount the image'
-  [ -x "$RAM/root/sbin/init" ] || fail_permanent 'the image holds no /sbin/init'
+  # Often a link, whose target means the image's own root.
+  [ -e "$RAM/root/sbin/init" ] || [ -L "$RAM/root/sbin/init" ] || fail_permanent 'the image holds no /sbin/init'
   make_host_keys
   write_identity "$RAM/root"
   write_seed "$RAM/root"

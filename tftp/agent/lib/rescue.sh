@@ -18,7 +18,7 @@ EOF
   printf 'You are in the memory environment of muster (%s). The disks are not mounted.\n' "$(cat /etc/muster/version)" > /etc/motd
   load_drivers
   load_extra_drivers ext4 xfs btrfs vfat dm_mod
-  # sshd outlives the order.
-  setsid sshd -f /etc/ssh/sshd_config || fail_permanent 'cannot start the SSH server'
+  # sshd outlives the order; it starts itself again for each connection, by its full path.
+  setsid /usr/bin/sshd -f /etc/ssh/sshd_config || fail_permanent 'cannot start the SSH server'
   succeed "$(jq -n --rawfile keys "$HOST_KEYS/public" '{hostKeys: ($keys | split("\n") | map(select(. != "")))}')"
 }
