@@ -206,7 +206,8 @@ describe('a receiver over a bad network', () => {
     const cases = fc.record({
       sizeBytes: fc.nat(40_000),
       windowsize: fc.integer({ min: 1, max: 64 }),
-      seed: fc.integer({ min: 1, max: 0x7fffffff }),
+      // Lehmer's generator stands still at its modulus, 2^31 - 1: then every packet would be lost.
+      seed: fc.integer({ min: 1, max: 0x7ffffffe }),
     });
     fc.assert(
       fc.property(cases, ({ sizeBytes, windowsize, seed }) => {
