@@ -33,24 +33,25 @@ export async function startDatastores(
     owned.push(server);
     return server.url;
   };
-  const [databaseUrl, redisUrl] = await Promise.all([
-    settings.databaseUrl ?? keep('postgres', () => startEmbeddedPostgres(join(settings.dataDir, 'postgres'))),
-    settings.redisUrl ?? keep('redis', () => startEmbeddedRedis(join(settings.dataDir, 'redis'), identity)),
-  ]);
+  const given = (url: string | undefined) => (url === undefined ? undefined : Promise.resolve(url));
+  const stop = async () => {
+    await Promise.all(owned.map((server) => server.stop()));
+  };
+  const starting = [
+    given(settings.databaseUrl) ?? keep('postgres', () => startEmbeddedPostgres(join(settings.dataDir, 'postgres'))),
+    given(settings.redisUrl) ?? keep('redis', () => startEmbeddedRedis(join(settings.dataDir, 'redis'), identity)),
+  ] as const;
   try {
+    const [databaseUrl, redisUrl] = await Promise.all(starting);
     await checkRedis(redisUrl);
     await prepareSchema(databaseUrl, settings.databaseUrl === undefined, log);
+    return { databaseUrl, redisUrl, stop };
   } catch (error) {
-    await Promise.all(owned.map((server) => server.stop()));
+    // The other of the two may only be about to start.
+    await Promise.allSettled(starting);
+    await stop();
     throw error;
   }
-  return {
-    databaseUrl,
-    redisUrl,
-    stop: async () => {
-      await Promise.all(owned.map((server) => server.stop()));
-    },
-  };
 }
 
 /** Our own database follows the program; a given one is changed by `muster db migrate` alone. */

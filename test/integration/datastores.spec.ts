@@ -1,5 +1,14 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startDatastores } from '../../src/local/datastores.js';
+import { systemClock } from '../../src/platform/clock.js';
+import { loadSettings } from '../../src/platform/config/index.js';
 import { startEmbeddedPostgres } from '../../src/platform/database/index.js';
+import { silentLogger } from '../../src/platform/log/index.js';
 import { connectRedis, refuseEviction } from '../../src/platform/queue/index.js';
 import { Datastores } from '../support/datastores.js';
 
@@ -53,4 +62,38 @@ it('keeps what was committed when Postgres is killed', async () => {
   expect((await client.query('select n from kept')).rows).toEqual([{ n: 1 }]);
   await client.end();
   await again.stop();
+});
+
+it('starts although the number of a killed Postgres belongs to a dead process that nobody waited for', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'muster-postgres-'));
+  chmodSync(dir, 0o755);
+  const first = await startEmbeddedPostgres(dir);
+  const died = new Promise((resolve) => first.process.once('exit', resolve));
+  first.process.kill('SIGKILL');
+  await died;
+  // The shell's child is dead at once; `sleep`, which the shell becomes, never asks for it.
+  const { uid, gid } = statSync(join(dir, 'data')); // its own account: Postgres minds nobody else's processes
+  const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], {
+    uid,
+    gid,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+  const pidFile = join(dir, 'data/postmaster.pid');
+  writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, line.toString().trim()));
+  try {
+    await (await startEmbeddedPostgres(dir)).stop();
+  } finally {
+    parent.kill('SIGKILL');
+    rmSync(dir, { recursive: true });
+  }
+});
+
+it('leaves no Redis behind where Postgres cannot start', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'muster-datastores-'));
+  writeFileSync(join(dir, 'postgres'), 'in the way of a folder');
+  await expect(startDatastores(loadSettings({ MUSTER_DATA_DIR: dir }), silentLogger)).rejects.toThrow(/postgres/);
+  await systemClock.sleep(500); // one that is left behind may still be starting
+  expect(existsSync(join(dir, 'redis/redis.sock'))).toBe(false); // a Redis that ends removes it
+  rmSync(dir, { recursive: true });
 });

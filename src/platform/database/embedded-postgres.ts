@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { MusterError } from '../../error.js';
@@ -94,9 +94,11 @@ async function stopLeftover(data: string): Promise<void> {
   const pidFile = join(data, 'postmaster.pid');
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-  if (!isPostgresOn(pid, data)) return;
-  process.kill(pid, 'SIGINT');
-  for (let waited = 0; waited < 30_000 && isPostgresOn(pid, data); waited += 50) await systemClock.sleep(50);
+  if (isPostgresOn(pid, data)) process.kill(pid, 'SIGINT');
+  const isAtWork = () => isPostgresOn(pid, data) || worksIn(data);
+  for (let waited = 0; waited < 30_000 && isAtWork(); waited += 50) await systemClock.sleep(50);
+  // Postgres would take whoever has that number for itself: a dead process that nobody waited for, or another program.
+  if (!isAtWork()) rmSync(pidFile, { force: true });
 }
 
 function isPostgresOn(pid: number, data: string): boolean {
@@ -105,6 +107,17 @@ function isPostgresOn(pid: number, data: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Sessions outlive a killed server for a moment; each has the cluster's folder as its working folder. */
+function worksIn(data: string): boolean {
+  return readdirSync('/proc').some((name) => {
+    try {
+      return /^\d+$/.test(name) && readlinkSync(`/proc/${name}/cwd`) === data;
+    } catch {
+      return false; // it ended, or belongs to somebody else
+    }
+  });
 }
 
 function keepTail(child: ChildProcess): { text: string } {
