@@ -79,8 +79,10 @@ it('starts although the number of a killed Postgres belongs to a dead process th
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   const [line] = (await once(parent.stdout, 'data')) as [Buffer];
-  const pidFile = join(dir, 'data/postmaster.pid');
-  writeFileSync(pidFile, readFileSync(pidFile, 'utf8').replace(/^\d+/, line.toString().trim()));
+  for (const name of ['data/postmaster.pid', 'socket/.s.PGSQL.5432.lock']) {
+    const file = join(dir, name);
+    writeFileSync(file, readFileSync(file, 'utf8').replace(/^\d+/, line.toString().trim()));
+  }
   try {
     await (await startEmbeddedPostgres(dir)).stop();
   } finally {

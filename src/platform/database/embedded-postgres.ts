@@ -35,7 +35,7 @@ export async function startEmbeddedPostgres(dir: string): Promise<EmbeddedPostgr
   }
   const identity = process.getuid?.() === 0 ? account : undefined;
   if (!existsSync(join(data, 'PG_VERSION'))) await initialise(bin, data, identity);
-  await stopLeftover(data);
+  await stopLeftover(data, socketDir);
   const child = spawn(
     join(bin, 'postgres'),
     [
@@ -90,7 +90,7 @@ async function initialise(bin: string, data: string, identity: Account | undefin
   await runProcess([...prefix, ...initdb], { timeoutMs: 120_000 });
 }
 
-async function stopLeftover(data: string): Promise<void> {
+async function stopLeftover(data: string, socketDir: string): Promise<void> {
   const pidFile = join(data, 'postmaster.pid');
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
@@ -98,7 +98,8 @@ async function stopLeftover(data: string): Promise<void> {
   const isAtWork = () => isPostgresOn(pid, data) || worksIn(data);
   for (let waited = 0; waited < 30_000 && isAtWork(); waited += 50) await systemClock.sleep(50);
   // Postgres would take whoever has that number for itself: a dead process that nobody waited for, or another program.
-  if (!isAtWork()) rmSync(pidFile, { force: true });
+  if (isAtWork()) return;
+  for (const file of [pidFile, join(socketDir, '.s.PGSQL.5432.lock')]) rmSync(file, { force: true });
 }
 
 function isPostgresOn(pid: number, data: string): boolean {
@@ -140,10 +141,12 @@ async function untilReady(url: string, child: ChildProcess, tail: { text: string
       await systemClock.sleep(50);
     }
   }
-  throw new MusterError(
-    'unavailable',
-    `cannot start the embedded Postgres: ${tail.text.trim().split('\n').at(-1) ?? ''}`,
-  );
+  throw new MusterError('unavailable', `cannot start the embedded Postgres: ${whyOf(tail.text.trim().split('\n'))}`);
+}
+
+/** The line that says why, where there is one; what follows it is how it ends. */
+function whyOf(lines: string[]): string {
+  return lines.findLast((line) => line.includes('FATAL:')) ?? lines.at(-1) ?? '';
 }
 
 async function ensureDatabase(socketDir: string): Promise<void> {
