@@ -75,8 +75,13 @@ export class RunningServer {
 }
 
 /** Whether a UDP port is listened on in this network. */
-export async function listens(port: number): Promise<boolean> {
-  const { stdout } = await runProcess(['ss', '-Huln', `sport = :${port}`]);
+export const listens = (port: number) => hasListener('-Huln', port);
+
+/** Likewise for TCP. */
+export const listensTcp = (port: number) => hasListener('-Htln', port);
+
+async function hasListener(flags: string, port: number): Promise<boolean> {
+  const { stdout } = await runProcess(['ss', flags, `sport = :${port}`]);
   return stdout.trim() !== '';
 }
 

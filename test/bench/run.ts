@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { existsSync, readdirSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { Bench, BenchResult } from './bench.js';
 import { markdownOf, writeInto } from './report.js';
@@ -16,7 +17,13 @@ async function main(argv: readonly string[]): Promise<number> {
     return 2;
   }
   const { bench } = (await import(file)) as { bench: Bench };
-  const result: BenchResult = { bench: bench.name, ...(await bench.run((line) => console.error(line))) };
+  const [before = 0] = loadavg();
+  const { load, ...figures } = await bench.run((line) => console.error(line));
+  const result: BenchResult = {
+    bench: bench.name,
+    load: `${load} Load average when it began: ${before.toFixed(1)}.`,
+    ...figures,
+  };
   console.log(`\n${markdownOf(result)}`);
   if (argv.includes('--write')) writeInto(join(import.meta.dirname, '../../docs/benchmarks.md'), result);
   console.log(JSON.stringify(result));

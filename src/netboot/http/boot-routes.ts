@@ -20,6 +20,8 @@ export interface BootRoutesParts {
   agentPort: number;
 }
 
+type ServingParts = Pick<BootRoutesParts, 'observer' | 'clock'> & { content: Pick<BootContent, 'image'> };
+
 const READ = ['GET', 'HEAD'];
 const MAC = '(?<mac>[0-9A-Fa-f:-]{12,17})';
 
@@ -47,14 +49,7 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
       pattern: /^\/boot\/files\/(?<name>[A-Za-z0-9._-]{1,64})$/,
       run: (exchange) => serveBootFile(parts, exchange),
     },
-    {
-      methods: READ,
-      pattern: /^\/boot\/images\/(?<sha256>[0-9a-f]{64})$/,
-      run: async (exchange) => {
-        const file = found(await parts.content.image(exchange.path.sha256 ?? ''), 'image');
-        await serveAndTell(parts, exchange, file, 'root', 'image', null);
-      },
-    },
+    imageRoute(parts),
     {
       methods: READ,
       pattern: /^\/boot\/ca\.pem$/,
@@ -64,6 +59,18 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
       },
     },
   ];
+}
+
+/** Images by their hash: the hash is the name and, for whoever checks it, the proof. */
+export function imageRoute(parts: ServingParts): Route {
+  return {
+    methods: READ,
+    pattern: /^\/boot\/images\/(?<sha256>[0-9a-f]{64})$/,
+    run: async (exchange) => {
+      const file = found(await parts.content.image(exchange.path.sha256 ?? ''), 'image');
+      await serveAndTell(parts, exchange, file, 'root', 'image', null);
+    },
+  };
 }
 
 async function serveScript(parts: BootRoutesParts, exchange: Exchange, language: 'ipxe' | 'grub'): Promise<void> {
@@ -134,7 +141,7 @@ async function serveBootFile(parts: BootRoutesParts, exchange: Exchange): Promis
 }
 
 async function serveAndTell(
-  parts: BootRoutesParts,
+  parts: Pick<BootRoutesParts, 'observer' | 'clock'>,
   exchange: Exchange,
   file: ServableFile,
   stage: BootStage,
@@ -148,7 +155,11 @@ async function serveAndTell(
   tell(parts, exchange, { stage, mac, uuid: null, message, details: { file: name, bytes: file.sizeBytes, aborted } });
 }
 
-function tell(parts: BootRoutesParts, exchange: Exchange, event: Omit<BootEvent, 'at' | 'address'>): void {
+function tell(
+  parts: Pick<BootRoutesParts, 'observer' | 'clock'>,
+  exchange: Exchange,
+  event: Omit<BootEvent, 'at' | 'address'>,
+): void {
   parts.observer.seen({ ...event, at: parts.clock.now(), address: exchange.client });
 }
 
