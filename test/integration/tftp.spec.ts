@@ -200,6 +200,7 @@ describe('what was seen', () => {
   });
 
   it('a client that goes away in the middle is told with the bytes it took', async () => {
+    events.length = 0;
     const child = spawn(
       'ip',
       client.argv('curl', '-s', '--limit-rate', '200k', '-o', '/dev/null', 'tftp://10.99.0.1/large.bin').slice(1),
@@ -209,7 +210,7 @@ describe('what was seen', () => {
     await expect
       .poll(() => events.at(-1)?.details, { timeout: 20_000 })
       .toMatchObject({ aborted: true, file: 'large.bin' });
-    expect(server.transfersNow).toBe(0);
+    await expect.poll(() => server.transfersNow).toBe(0);
   });
 
   it('a file that was replaced is sent anew', async () => {
