@@ -7,7 +7,7 @@ export const GENESIS_HASH = '0'.repeat(64);
 
 /** Larger values (a whole bundle) are kept as their hash. */
 const MAX_VALUE_BYTES = 64 * 1024;
-const SECRET_NAMES = /password|passphrase|secret|token|private.?key|authorization|credential/i;
+const SECRET_NAMES = /password|passphrase|secret|token|private.?key|authorization|credential|user.?data/i;
 
 export interface ChainedEntry {
   sequence: number;

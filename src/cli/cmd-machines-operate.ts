@@ -57,6 +57,7 @@ interface DeployOptions extends Waiting {
   ram?: boolean;
   disk?: string;
   sshKey?: string[];
+  userData?: string;
   yes?: boolean;
 }
 
@@ -68,13 +69,22 @@ const registerDeploy: Register = (machines, context) => {
     .option('--ram', 'run it from memory and leave the disks alone')
     .option('--disk <disk>', 'default: the smallest that is large enough')
     .option('--ssh-key <file>', 'a public key that may log in; may be repeated', collect)
+    .option('--user-data <file>', 'for cloud-init, beside what muster gives it: #cloud-config, or a script')
     .option('-y, --yes', 'do not ask')
-    .addHelpText('after', '\nExample:\n  muster machines deploy n1 --image debian@12 --ssh-key ~/.ssh/id_ed25519.pub')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  muster machines deploy n1 --image debian@12 --ssh-key ~/.ssh/id_ed25519.pub
+  muster machines deploy n1 --layout lvm --user-data web.yaml --yes`,
+    )
     .action(async (machine: string, options: DeployOptions) => {
       const toRam = options.ram === true;
       if (!toRam) await context.confirm(`Overwrite the disk of ${machine}?`, options);
       const sshKeys = keysOf(options.sshKey);
-      const body = { image: options.image, layout: options.layout, toRam, disk: options.disk, sshKeys };
+      const { image, layout, disk } = options;
+      const userData = options.userData === undefined ? undefined : readFileSync(options.userData, 'utf8');
+      const body = { image, layout, toRam, disk, sshKeys, userData };
       const { run } = await context.api.call(machinesRoutes.deploy, { params: { machine }, body });
       await follow(context, run, options);
     });

@@ -11,7 +11,10 @@ export const deployWishes = z.object({
   /** Kernel name or path of the disk; null: the smallest that is large enough. */
   disk: z.string().nullable(),
   kernelArguments: z.array(z.string()),
-  /** Id of the sealed user-data; null: ours. */
+  /** The operator's own, sealed for the machine ({@link userDataRow}); null: none. */
   userData: z.string().nullable(),
 });
 export type DeployWishes = z.infer<typeof deployWishes>;
+
+/** What the operator's user-data is sealed for: it does not open for another machine. */
+export const userDataRow = (machineId: string) => `user-data ${machineId}`;

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { noCloudSeed } from './no-cloud-seed.js';
+import { checkUserData } from './user-data.js';
 
 const wishes = {
   instanceId: 'i-1',
@@ -31,6 +32,22 @@ it('keeps hostile names inside their value', () => {
   expect(Object.keys(parse(seed.userData) as object)).not.toContain('runcmd');
 });
 
-it("takes the operator's own user-data as it is", () => {
-  expect(noCloudSeed({ ...wishes, userData: '#!/bin/sh\ntrue\n' }).userData).toBe('#!/bin/sh\ntrue\n');
+it("gives the operator's own user-data beside ours, which stands where both say something", () => {
+  const { userData } = noCloudSeed({ ...wishes, userData: '#!/bin/sh\ntrue\n' });
+  const [head, ours, theirs, end] = userData.split('--==muster-user-data==');
+  expect(head).toBe('Content-Type: multipart/mixed; boundary="==muster-user-data=="\nMIME-Version: 1.0\n\n');
+  expect(decoded(ours ?? '')).toBe(noCloudSeed(wishes).userData);
+  expect(theirs).toContain('Content-Type: text/x-shellscript; charset="utf-8"\n');
+  expect(theirs).toContain('X-Merge-Type: list(append)+dict(no_replace,recurse_list)+str()\n');
+  expect(decoded(theirs ?? '')).toBe('#!/bin/sh\ntrue\n');
+  expect(end).toBe('--\n');
 });
+
+it.each(['', 'packages: [jq]', '\u001f\u008b', ' #cloud-config'])(
+  'refuses user-data that cloud-init would leave aside: %j',
+  (text) => expect(() => checkUserData(text)).toThrow(/cannot use this user-data/),
+);
+
+function decoded(part: string): string {
+  return Buffer.from(part.slice(part.indexOf('\n\n')), 'base64').toString();
+}

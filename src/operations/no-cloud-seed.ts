@@ -1,5 +1,6 @@
 import { stringify } from 'yaml';
 import { BOOT_URL, type Seed } from '../machines/index.js';
+import { joinUserData } from './user-data.js';
 
 interface SeedWishes {
   instanceId: string;
@@ -9,16 +10,17 @@ interface SeedWishes {
   mac: string;
   /** Good once, for saying that cloud-init has finished. */
   phoneHomeToken: string;
-  /** The operator's own user-data; it then stands in place of ours. */
+  /** The operator's own, beside ours. */
   userData: string | null;
 }
 
 /** The documents of cloud-init's NoCloud source for one deployed machine. */
 export function noCloudSeed(wishes: SeedWishes): Seed {
   const { instanceId, hostname, mac } = wishes;
+  const own = ownUserData(wishes);
   return {
     metaData: stringify({ 'instance-id': instanceId, 'local-hostname': hostname }),
-    userData: wishes.userData ?? ownUserData(wishes),
+    userData: wishes.userData === null ? own : joinUserData(own, wishes.userData),
     networkConfig: stringify({
       version: 2,
       ethernets: { boot: { match: { macaddress: mac }, dhcp4: true, 'dhcp-identifier': 'mac' } },

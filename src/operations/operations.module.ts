@@ -11,7 +11,8 @@ import {
 } from '../machines/index.js';
 import { HandlerRegistry, PipelineModule, RunsService } from '../pipeline/index.js';
 import type { Settings } from '../platform/config/index.js';
-import { PlatformModule, SETTINGS } from '../platform/index.js';
+import { PlatformModule, SECRET_BOX, SETTINGS } from '../platform/index.js';
+import type { SecretBox } from '../platform/secrets/index.js';
 import { PowerModule, PowerService } from '../power/index.js';
 import { machineHandlers } from './handlers/index.js';
 import { MenuOperations } from './menu-operations.js';
@@ -24,9 +25,9 @@ const power = PowerModule.register({ imports: [MachinesModule], reader: Machines
   providers: [
     {
       provide: OperationsService,
-      inject: [MachinesService, AgentOrders, RunsService],
-      useFactory: (machines: MachinesService, orders: AgentOrders, runs: RunsService) =>
-        new OperationsService(machines, orders, runs),
+      inject: [MachinesService, AgentOrders, RunsService, SECRET_BOX],
+      useFactory: (machines: MachinesService, orders: AgentOrders, runs: RunsService, secrets: SecretBox) =>
+        new OperationsService(machines, orders, runs, secrets),
     },
     {
       provide: MenuOperations,
@@ -52,11 +53,12 @@ export class OperationsModule implements OnModuleInit {
     @Inject(MetadataTokens) private readonly tokens: MetadataTokens,
     @Inject(ImagesService) private readonly images: ImagesService,
     @Inject(PowerService) private readonly power: PowerService,
+    @Inject(SECRET_BOX) private readonly secrets: SecretBox,
   ) {}
 
   onModuleInit(): void {
-    const { machines, agents, orders, sessions, claims, tokens, images, power } = this;
-    const parts = { machines, agents, orders, sessions, claims, tokens, images, power };
+    const { machines, agents, orders, sessions, claims, tokens, images, power, secrets } = this;
+    const parts = { machines, agents, orders, sessions, claims, tokens, images, power, secrets };
     for (const handler of machineHandlers(parts)) this.registry.register(handler);
   }
 }

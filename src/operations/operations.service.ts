@@ -2,12 +2,15 @@ import { MusterError } from '../error.js';
 import type { AgentOrders, Machine, MachinesService } from '../machines/index.js';
 import type { RunEntity, RunsService } from '../pipeline/index.js';
 import type { StepSpec } from '../plan/index.js';
-import type { DeployWishes } from './deploy-wishes.js';
+import type { SecretBox } from '../platform/secrets/index.js';
+import { type DeployWishes, userDataRow } from './deploy-wishes.js';
+import { checkUserData } from './user-data.js';
 import { commissionSteps, deploySteps, exitRescueSteps, releaseSteps, rescueSteps, testSteps } from './plans.js';
 
 /** What can be asked of one machine by hand. */
 export type Operation =
   | { kind: 'commission'; tests: boolean }
+  /** `userData`: the operator's own, in the clear; it is sealed before it is stored. */
   | { kind: 'deploy'; wishes: DeployWishes }
   | { kind: 'release'; erase: 'quick' | 'secure' | 'full' }
   | { kind: 'rescue'; authorizedKeys: string[] }
@@ -20,6 +23,7 @@ export class OperationsService {
     private readonly machines: MachinesService,
     private readonly orders: AgentOrders,
     private readonly runs: RunsService,
+    private readonly secrets: SecretBox,
   ) {}
 
   /** What the operation would do, step by step. Throws where the machine is not in a state for it. */
@@ -30,7 +34,7 @@ export class OperationsService {
   ): Promise<{ machine: Machine; steps: StepSpec[] }> {
     const machine = await this.machines.get(machineIdOrName);
     refuseOthers(machine, operation);
-    return { machine, steps: stepsOf(machine, operation, actor) };
+    return { machine, steps: stepsOf(machine, this.sealed(machine, operation), actor) };
   }
 
   async start(machineIdOrName: string, operation: Operation, actor: string): Promise<RunEntity> {
@@ -42,6 +46,15 @@ export class OperationsService {
       plan: { steps },
       actor,
     });
+  }
+
+  /** User-data may hold secrets, and a plan is stored and shown. */
+  private sealed(machine: Machine, operation: Operation): Operation {
+    if (operation.kind !== 'deploy' || operation.wishes.userData === null) return operation;
+    const { userData } = operation.wishes;
+    checkUserData(userData);
+    const sealed = this.secrets.seal(userData, userDataRow(machine.id));
+    return { kind: 'deploy', wishes: { ...operation.wishes, userData: sealed } };
   }
 
   /** Ends what runs on the machine and brings it back to where the operation began, as far as nothing was written. */

@@ -6,8 +6,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BootAnswer, BootEvent } from '../../src/netboot/boot-client.js';
+import { checkOtherDhcp } from '../../src/local/doctor/network.js';
 import { DhcpServer, probeDhcpServers } from '../../src/netboot/dhcp/index.js';
 import { LeaseBook, LeaseService, ReservationService, SubnetService } from '../../src/networks/index.js';
+import { loadSettings } from '../../src/platform/config/index.js';
 import { runProcess } from '../../src/platform/process/index.js';
 import { silentLogger } from '../../src/platform/log/index.js';
 import { Datastores } from '../support/datastores.js';
@@ -224,11 +226,14 @@ describe('beside another server', () => {
     children.push(other);
     await new Promise((resolve) => other.stdout.once('data', resolve));
     const found = await probeDhcpServers('br0', 700);
+    const settings = loadSettings({ MUSTER_ROLES: 'boot', MUSTER_BOOT_INTERFACES: 'br0' });
+    const [finding] = await checkOtherDhcp(settings);
     await ip('-n wire-far addr flush dev eth0');
     expect(found.map(({ server: address, own }) => [address, own])).toEqual([
       ['10.99.0.1', true],
       ['10.99.0.9', false],
     ]);
+    expect(finding).toMatchObject({ status: 'warning', message: 'another server answers: 10.99.0.9' });
     expect(events.map((event) => event.message)).toContain('10.99.0.9 answered too: offer');
   });
 });

@@ -9,6 +9,7 @@ import {
   deploySteps,
   machineHandlers,
   type OperationParts,
+  OperationsService,
   releaseSteps,
 } from '../../src/operations/index.js';
 import type { RunView } from '../../src/pipeline/index.js';
@@ -102,15 +103,12 @@ async function runPlan(steps: StepSpec[], machineId: string): Promise<RunView> {
 const place = (machine: string, after: string[] = []) => ({ prefix: 'm', machine, after });
 const commission = (machine: string, more: Partial<CommissionOptions> = {}) =>
   commissionSteps(place(machine), { again: false, tests: true, powerOff: true, ...more });
+const wishes = {
+  ...({ os: 'debian', release: '12', target: 'disk', layout: 'flat', hostname: 'web-0' } as const),
+  ...{ authorizedKeys: ['ssh-ed25519 AAAA me'], disk: null, kernelArguments: [], userData: null },
+};
 const deploy = (machine: string, after: string[] = []) =>
-  deploySteps(
-    place(machine, after),
-    { claim: 'prod/0', deploymentId: null, owner: 'test', constraint: {} },
-    {
-      ...{ os: 'debian', release: '12', target: 'disk', layout: 'flat', hostname: 'web-0' },
-      ...{ authorizedKeys: ['ssh-ed25519 AAAA me'], disk: null, kernelArguments: [], userData: null },
-    },
-  );
+  deploySteps(place(machine, after), { claim: 'prod/0', deploymentId: null, owner: 'test', constraint: {} }, wishes);
 const commissionAndDeploy = (machine: string) => [
   ...commission(machine, { powerOff: false }),
   ...deploy(machine, ['m:commissioned']),
@@ -144,6 +142,19 @@ describe('a declared machine', () => {
       ...['cycle', 'boot: enlist', 'facts', 'facts', 'test-memory', 'test-disk'],
       ...['cycle', 'boot: deploy', 'install', 'reboot', 'boot: disk'],
     ]);
+  });
+
+  it("has the operator's user-data written, which no stored plan shows", async () => {
+    await acceptAll();
+    const { id } = await declare('node-1');
+    await runPlan(commission(id), id);
+    const operations = new OperationsService(inventory.machines, inventory.orders, engine.runs, inventory.secrets);
+    const userData = '#cloud-config\nchpasswd: {list: "root:hunter2"}\n';
+    const { steps } = await operations.plan(id, { kind: 'deploy', wishes: { ...wishes, userData } }, 'test');
+    expect(JSON.stringify(steps)).not.toMatch(/hunter2|chpasswd/);
+    expect((await runPlan(steps, id)).status).toBe('succeeded');
+    const [, , theirs = ''] = rack.get(id)!.userData.split('--==muster-user-data==');
+    expect(Buffer.from(theirs.slice(theirs.indexOf('\n\n')), 'base64').toString()).toBe(userData);
   });
 
   it('that is not accepted waits for a person, and is not written to', async () => {

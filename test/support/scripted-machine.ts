@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Seed } from '../../src/machines/index.js';
 import type { PowerService } from '../../src/power/index.js';
 import type { BootServer } from './boot-server.js';
 import { FakeAgent, type FakeMachine } from './fake-agent.js';
@@ -14,6 +15,8 @@ export class ScriptedMachine {
   /** Its installed system answers SSH now. */
   isUp = false;
   private running: Promise<void> = Promise.resolve();
+  /** What its last install had for cloud-init. */
+  userData = '';
   /** Where the seed of its last install told it to phone. */
   private phoneHomeUrl = '';
 
@@ -81,8 +84,10 @@ export class ScriptedMachine {
       }
       if (order === 'nothing') continue;
       this.did.push(order.kind);
-      if (order.kind === 'install')
+      if (order.kind === 'install') {
+        this.userData = (order.parameters.seed as Seed).userData;
         this.phoneHomeUrl = /http:\/\/\S+phone-home/.exec(JSON.stringify(order.parameters))?.[0] ?? '';
+      }
       await agent.carryOut(order);
       if (order.kind === 'reboot') return void setTimeout(() => this.start(), 50);
     }

@@ -128,6 +128,13 @@ const deployBody = z.strictObject({
   toRam: z.boolean().default(false).describe('Leave the disks alone'),
   disk: z.string().max(200).optional().describe('Default: the smallest that is large enough'),
   sshKeys: z.array(z.string().max(16384)).max(100).default([]),
+  userData: z
+    .string()
+    .max(65_536)
+    .optional()
+    .describe(
+      "For cloud-init, beside muster's own: #cloud-config, a script, …; sealed, and given to this machine alone",
+    ),
 });
 
 export const machinesRoutes = {

@@ -52,7 +52,7 @@ export class MachineOperationsController {
         authorizedKeys: body.sshKeys,
         disk: body.disk ?? null,
         kernelArguments: [],
-        userData: null,
+        userData: body.userData ?? null,
       },
     }));
   }

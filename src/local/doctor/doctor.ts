@@ -2,11 +2,17 @@ import type { Settings } from '../../platform/config/index.js';
 import { checkClock, checkDataFolder, checkDisk, checkNode, checkPrivileges, checkPrograms } from './computer.js';
 import { checkDatabase, checkRedis } from './datastores.js';
 import type { Finding } from './finding.js';
-import { checkPorts } from './network.js';
+import { checkOtherDhcp, checkPorts } from './network.js';
 
 /** Everything that keeps a server from working well, looked at from the computer it is to run on. */
 export async function examine(settings: Settings): Promise<Finding[]> {
-  const apart = await Promise.all([checkClock(), checkPorts(settings), checkDatabase(settings), checkRedis(settings)]);
+  const apart = await Promise.all([
+    checkClock(),
+    checkPorts(settings),
+    checkOtherDhcp(settings),
+    checkDatabase(settings),
+    checkRedis(settings),
+  ]);
   return [
     checkNode(),
     checkPrivileges(settings),

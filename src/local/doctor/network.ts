@@ -1,7 +1,9 @@
 import { createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
+import { messageOf } from '../../error.js';
+import { probeDhcpServers, readInterfaces, type FoundDhcpServer } from '../../netboot/dhcp/index.js';
 import type { Settings } from '../../platform/config/index.js';
-import { failed, ok, type Finding } from './finding.js';
+import { failed, ok, warning, type Finding } from './finding.js';
 
 interface NeededPort {
   protocol: 'udp' | 'tcp';
@@ -58,4 +60,29 @@ function tryTcp(port: number): Promise<string | null> {
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen(port, () => server.close(() => resolve(null)));
   });
+}
+
+/** Asks each boot interface for an address, as a machine does, and takes none: who offers beside muster? */
+export async function checkOtherDhcp(
+  settings: Settings,
+  probe: (interfaceName: string) => Promise<FoundDhcpServer[]> = probeDhcpServers,
+): Promise<Finding[]> {
+  if (!settings.roles.includes('boot')) return [];
+  const { interfaces } = settings.boot;
+  const names = interfaces.length > 0 ? interfaces : readInterfaces().map(({ name }) => name);
+  return Promise.all(names.map((name) => lookFor(name, probe)));
+}
+
+async function lookFor(name: string, probe: (name: string) => Promise<FoundDhcpServer[]>): Promise<Finding> {
+  const subject = `DHCP on ${name}`;
+  try {
+    const others = (await probe(name)).filter(({ own }) => !own);
+    if (others.length === 0) return ok(subject, 'no other server answers');
+    const who = others.map(({ server, offered }) => (offered === null ? `${server} (proxyDHCP)` : server));
+    const fix = 'end it, or let it give the addresses: muster subnets set NAME --mode proxy (or off)';
+    return warning(subject, `another server answers: ${who.join(', ')}`, fix);
+  } catch (error) {
+    const fix = 'run as root, and end the DHCP client that holds port 68 there';
+    return warning(subject, `cannot look for other servers: ${messageOf(error)}`, fix);
+  }
 }

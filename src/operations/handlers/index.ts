@@ -9,6 +9,7 @@ import type {
 } from '../../machines/index.js';
 import type { StepHandler } from '../../pipeline/index.js';
 import { probeHostKey } from '../../platform/remote/index.js';
+import type { SecretBox } from '../../platform/secrets/index.js';
 import type { PowerService } from '../../power/index.js';
 import { AgentBoot } from '../agent-boot.js';
 import { OrderRunner } from '../agent-order.js';
@@ -35,6 +36,7 @@ export interface OperationParts {
   tokens: MetadataTokens;
   images: ImagesService;
   power: PowerService;
+  secrets: SecretBox;
   /** Default: over SSH. */
   probe?: typeof probeHostKey;
   /** How long an enlisted machine waits to be accepted before its step asks for an operator. Default: 30. */
@@ -43,7 +45,7 @@ export interface OperationParts {
 
 /** Every handler of the kinds `machine.*`. */
 export function machineHandlers(parts: OperationParts): StepHandler[] {
-  const { machines, agents, orders, sessions, claims, tokens, images, power, probe = probeHostKey } = parts;
+  const { machines, agents, orders, sessions, claims, tokens, images, power, secrets, probe = probeHostKey } = parts;
   const boot = new AgentBoot({ machines, agents, orders, sessions, power });
   const runner = new OrderRunner(boot, orders);
   const handlers = [
@@ -52,7 +54,7 @@ export function machineHandlers(parts: OperationParts): StepHandler[] {
     new OrderHandler(machines, runner),
     new AcquireHandler(machines, claims),
     new DeployBeginHandler(machines),
-    new InstallHandler(machines, images, tokens, runner),
+    new InstallHandler(machines, images, tokens, runner, secrets),
     new AwaitSshHandler(machines, orders, sessions, power, probe),
     new ReleaseHandler(machines),
     new ReleasedHandler(machines),

@@ -11,8 +11,9 @@ import {
 } from '../../machines/index.js';
 import { MusterError } from '../../error.js';
 import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index.js';
+import type { SecretBox } from '../../platform/secrets/index.js';
 import type { OrderRunner, WantedOrder } from '../agent-order.js';
-import { deployWishes, type DeployWishes } from '../deploy-wishes.js';
+import { deployWishes, type DeployWishes, userDataRow } from '../deploy-wishes.js';
 import { gate, machineStepInput } from '../gate.js';
 import { noCloudSeed } from '../no-cloud-seed.js';
 
@@ -34,6 +35,7 @@ export class InstallHandler implements StepHandler {
     private readonly images: ImagesService,
     private readonly tokens: MetadataTokens,
     private readonly runner: OrderRunner,
+    private readonly secrets: SecretBox,
   ) {}
 
   async run(context: StepContext): Promise<StepOutcome> {
@@ -75,7 +77,8 @@ export class InstallHandler implements StepHandler {
   }
 
   private async seedFor(context: StepContext, machine: Machine, deploy: DeployWishes): Promise<Seed> {
-    const { hostname, authorizedKeys, userData } = deploy;
+    const { hostname, authorizedKeys } = deploy;
+    const userData = deploy.userData === null ? null : this.secrets.open(deploy.userData, userDataRow(machine.id));
     const mac = machine.nics.find((nic) => nic.boot)?.mac ?? machine.nics[0]?.mac ?? '';
     const wishes = { instanceId: `${machine.id}-${context.executionId}`, hostname, authorizedKeys, mac, userData };
     const { seed } = await this.tokens.issue(
