@@ -7,6 +7,7 @@ import { Networks1790000003000 } from './1790000003000-networks.js';
 import { Images1790000004000 } from './1790000004000-images.js';
 import { Access1790000005000 } from './1790000005000-access.js';
 import { Deployments1790000006000 } from './1790000006000-deployments.js';
+import { PowerReadings1790000007000 } from './1790000007000-power-readings.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -18,4 +19,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Images1790000004000,
   Access1790000005000,
   Deployments1790000006000,
+  PowerReadings1790000007000,
 ];

@@ -1,11 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Principal } from '../access/index.js';
-import { MachinesService, type Machine as StoredMachine } from '../machines/index.js';
+import { MachinesService, PowerReadings, type Machine as StoredMachine } from '../machines/index.js';
 import { RunsService } from '../pipeline/index.js';
 import { refuseOutsidePool } from './access.guard.js';
 import type { Machine, MachineDetail } from './contract/index.js';
 import { SubjectNames } from './subject-names.js';
-import { machineDetailView, machineView } from './views/machine-view.js';
+import { type MachineContext, machineDetailView, machineView } from './views/machine-view.js';
 
 /** Machines as the API shows them: with their deployment and the run that works on them. */
 @Injectable()
@@ -14,6 +14,7 @@ export class MachineDirectory {
     @Inject(MachinesService) private readonly machines: MachinesService,
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(SubjectNames) private readonly names: SubjectNames,
+    @Inject(PowerReadings) private readonly readings: PowerReadings,
   ) {}
 
   /** By name or id. Throws `not-found` also for one outside the token's pool. */
@@ -36,18 +37,21 @@ export class MachineDirectory {
     const runOf = new Map(open.map((run) => [run.subject.id, run.id]));
     const subjects = machines.flatMap(({ deploymentId: id }) => (id === null ? [] : [{ kind: 'deployment', id }]));
     const names = await this.names.namesOf(subjects);
+    const power = await this.readings.statesOf(machines.map(({ id }) => id));
     return machines.map((machine) =>
       machineView(machine, {
         deployment: machine.deploymentId === null ? null : (names.get(machine.deploymentId) ?? machine.deploymentId),
         runId: runOf.get(machine.id) ?? null,
+        power: power.get(machine.id) ?? 'unknown',
       }),
     );
   }
 
-  private async known(machine: StoredMachine) {
+  private async known(machine: StoredMachine): Promise<MachineContext> {
     const [run] = await this.runs.list({ subject: { kind: 'machine', id: machine.id }, open: true, limit: 1 });
     const { deploymentId } = machine;
     const name = deploymentId === null ? null : await this.names.nameOf({ kind: 'deployment', id: deploymentId });
-    return { deployment: name ?? deploymentId, runId: run?.id ?? null };
+    const power = await this.readings.statesOf([machine.id]);
+    return { deployment: name ?? deploymentId, runId: run?.id ?? null, power: power.get(machine.id) ?? 'unknown' };
   }
 }

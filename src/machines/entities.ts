@@ -9,6 +9,7 @@ import { MachineNic } from './machine-nic.entity.js';
 import { AcceptRule, TagRule } from './machine-rule.entity.js';
 import { Machine } from './machine.entity.js';
 import { MetadataToken } from './metadata-token.entity.js';
+import { PowerReading } from './power-reading.entity.js';
 
 export const MACHINE_ENTITIES = [
   Machine,
@@ -23,4 +24,5 @@ export const MACHINE_ENTITIES = [
   AgentSession,
   AgentOrder,
   AgentOrderLog,
+  PowerReading,
 ];

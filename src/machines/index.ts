@@ -19,7 +19,7 @@ export * from './facts.js';
 export { sameUuid, swapped, usableMac, usableUuid } from './identity.js';
 export { MACHINE_STATES, type MachineState } from './lifecycle.js';
 export type { MachineFields, NewEvent, StateChange } from './machine-changes.js';
-export type { EventLevel, MachineEvent } from './machine-event.entity.js';
+export { type EventLevel, MachineEvent } from './machine-event.entity.js';
 export type { MachineNic } from './machine-nic.entity.js';
 export { AcceptRule, type TagRule } from './machine-rule.entity.js';
 export { MachineRules } from './machine-rules.service.js';
@@ -33,3 +33,4 @@ export {
 } from './machines.service.js';
 export { MachinesModule } from './machines.module.js';
 export { MetadataTokens, type Seed } from './metadata-tokens.service.js';
+export { PowerReadings, type PowerStateRead } from './power-readings.service.js';

@@ -14,6 +14,7 @@ import { checkTransitions } from './lifecycle.js';
 import { MachineRules } from './machine-rules.service.js';
 import { MachinesService } from './machines.service.js';
 import { MetadataTokens } from './metadata-tokens.service.js';
+import { PowerReadings } from './power-readings.service.js';
 
 const DATA_SOURCE = getDataSourceToken();
 
@@ -27,6 +28,7 @@ const services: Provider[] = [
     },
   },
   { provide: ClaimsService, inject: [DATA_SOURCE], useFactory: (db: DataSource) => new ClaimsService(db) },
+  { provide: PowerReadings, inject: [DATA_SOURCE], useFactory: (db: DataSource) => new PowerReadings(db) },
   { provide: BootSessions, inject: [DATA_SOURCE], useFactory: (db: DataSource) => new BootSessions(db) },
   {
     provide: BootNonces,

@@ -6,5 +6,6 @@ export type { MachineArgument, OperationPlace } from './machine-step.js';
 export { machineHandlers, type OperationParts } from './handlers/index.js';
 export { MenuOperations } from './menu-operations.js';
 export { OperationsModule } from './operations.module.js';
+export { PowerWatch } from './power-watch.js';
 export { OperationsService, type Operation } from './operations.service.js';
 export { commissionSteps, type CommissionOptions, deploySteps, releaseSteps } from './plans.js';

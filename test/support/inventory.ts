@@ -10,6 +10,7 @@ import {
   MachineRules,
   MachinesService,
   MetadataTokens,
+  PowerReadings,
 } from '../../src/machines/index.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { SecretBox } from '../../src/platform/secrets/index.js';
@@ -32,6 +33,7 @@ export function inventoryOn(dataSource: DataSource) {
     orders,
     rules: new MachineRules(dataSource, enlistment),
     claims: new ClaimsService(dataSource),
+    readings: new PowerReadings(dataSource),
     sessions: new BootSessions(dataSource),
     tokens: new MetadataTokens(dataSource, secrets, clock),
     agents: new AgentsService(dataSource, nonces, enlistment, orders, clock),

@@ -11,13 +11,13 @@ fi
 
 if ! lxc image info muster-probe >/dev/null 2>&1; then
   bash make-probe-image.sh "$PWD/probe.tar.gz"
-  lxc image import probe.tar.gz --alias muster-probe
+  lxc image import --quiet probe.tar.gz --alias muster-probe
   rm -f probe.tar.gz
 fi
 state=$(lxc list '^probe$' --format csv -c s)
 case $state in
   RUNNING) ;;
-  '') lxc launch muster-probe probe </dev/null ;;
+  '') lxc launch --quiet muster-probe probe </dev/null ;;
   *) lxc start probe ;;
 esac
 

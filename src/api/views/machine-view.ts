@@ -1,11 +1,20 @@
-import type { BootEventRow, BootSession as StoredSession, Machine as StoredMachine } from '../../machines/index.js';
+import type {
+  BootEventRow,
+  BootSession as StoredSession,
+  Machine as StoredMachine,
+  PowerStateRead,
+} from '../../machines/index.js';
 import type { BootEvent, BootSession, Machine, MachineDetail } from '../contract/index.js';
 
-/** Power as it was last known: nobody is asked for a list. */
-export function machineView(
-  machine: StoredMachine,
-  known: { deployment: string | null; runId: string | null },
-): Machine {
+/** What is known of a machine beside its record. */
+export interface MachineContext {
+  deployment: string | null;
+  runId: string | null;
+  /** As it was last seen: nobody is asked for a list. */
+  power: PowerStateRead;
+}
+
+export function machineView(machine: StoredMachine, known: MachineContext): Machine {
   const { id, name, state, failed, pool, zone, uuid, address, architecture, facts, version } = machine;
   return {
     ...{ id, name, state, failed, pool, zone, uuid, address, architecture, version },
@@ -17,7 +26,7 @@ export function machineView(
     cores: facts?.cpu.cores ?? null,
     memoryMegabytes: facts?.memoryMegabytes ?? null,
     diskBytes: facts?.disks.map((disk) => disk.sizeBytes) ?? [],
-    power: { driver: machine.powerDriver, state: 'unknown' },
+    power: { driver: machine.powerDriver, state: known.power },
     deployment: known.deployment,
     image: imageName(machine),
     runId: known.runId,
@@ -26,10 +35,7 @@ export function machineView(
   };
 }
 
-export function machineDetailView(
-  machine: StoredMachine,
-  known: { deployment: string | null; runId: string | null },
-): MachineDetail {
+export function machineDetailView(machine: StoredMachine, known: MachineContext): MachineDetail {
   return {
     ...machineView(machine, known),
     facts: machine.facts,

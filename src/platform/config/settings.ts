@@ -111,6 +111,12 @@ export const settingsSchema = z.strictObject({
         .or(z.boolean())
         .default(false)
         .describe('Whether webhooks and Redfish services may be on loopback or link-local addresses'),
+      lookEverySeconds: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .default(60)
+        .describe('How often a machine is asked whether it is on; 0: never'),
     })
     .prefault({}),
   secrets: z
