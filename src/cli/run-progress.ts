@@ -21,10 +21,10 @@ export class RunProgress {
       const mark = `${step.status} ${step.attempts}`;
       if (!SETTLED.includes(step.status) || this.told.get(step.key) === mark) continue;
       this.told.set(step.key, mark);
-      this.say(lineOf(step, this.context.colours));
+      this.say(lineOf(step, titleIn(run, step), this.context.colours));
     }
-    if (this.context.io.isTty) this.draw(statusLine(run));
-    else if (Date.now() - this.lastWordMs > STILL_MS) this.say(statusLine(run));
+    if (this.context.io.isTty) this.draw(statusLine(run, true));
+    else if (Date.now() - this.lastWordMs > STILL_MS) this.say(statusLine(run, false));
   }
 
   lost(reason: string): void {
@@ -51,30 +51,36 @@ export class RunProgress {
   }
 }
 
-function statusLine(run: RunDetail): string {
+/** Where several steps have one title, with what each is about: `write debian@12 to its disk (node/lxd-0)`. */
+function titleIn(run: RunDetail, step: Step): string {
+  const isShared = run.steps.some((other) => other.title === step.title && other.key !== step.key);
+  return plain(isShared ? `${step.title} (${step.key.split(':')[0] ?? step.key})` : step.title);
+}
+
+/** A bar only where it moves: in a log it is a row of blocks. */
+function statusLine(run: RunDetail, withBar: boolean): string {
   const filled = Math.round((run.percent / 100) * BAR_WIDTH);
-  const bar = `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)}`;
+  const bar = withBar ? `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ` : '';
   const left = run.secondsLeft === null ? '' : `, about ${duration(run.secondsLeft)} left`;
-  const doing = run.steps.filter((step) => step.status === 'running').map(doingOf);
+  const doing = run.steps.filter((step) => step.status === 'running').map((step) => doingOf(run, step));
   const more = doing.length > 2 ? ` and ${doing.length - 2} more` : '';
   const what = doing.length === 0 ? run.status : doing.slice(0, 2).join(' · ') + more;
-  return plain(`${bar} ${Math.floor(run.percent)}% (${run.stepsDone}/${run.stepsTotal}${left}) ${what}`);
+  return plain(`${bar}${Math.floor(run.percent)}% (${run.stepsDone}/${run.stepsTotal}${left}) ${what}`);
 }
 
-function doingOf(step: Step): string {
+function doingOf(run: RunDetail, step: Step): string {
   const percent = step.percent === null || step.percent === 0 ? '' : ` ${Math.round(step.percent)}%`;
   const again = step.attempts > 1 ? ` (try ${step.attempts})` : '';
-  return `${step.title}${percent}${again}`;
+  return `${titleIn(run, step)}${percent}${again}`;
 }
 
-function lineOf(step: Step, colours: boolean): string {
+function lineOf(step: Step, title: string, colours: boolean): string {
   const took =
     step.startedAt === null || step.endedAt === null
       ? ''
       : ` (${duration((Date.parse(step.endedAt) - Date.parse(step.startedAt)) / 1000)})`;
   const note = step.note === null ? '' : `: ${plain(step.note)}`;
   const reason = step.reason === null ? '' : `: ${plain(step.reason)}`;
-  const title = plain(step.title);
   if (step.status === 'succeeded') return `${paint('green', '✓', colours)} ${title}${took}${note}`;
   if (step.status === 'skipped') return `${paint('yellow', '-', colours)} ${title}: skipped${reason}`;
   if (step.status === 'cancelled') return `${paint('yellow', '-', colours)} ${title}: cancelled`;

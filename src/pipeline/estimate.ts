@@ -32,10 +32,10 @@ export function estimate(
 ): Estimate {
   const whole = new Map(steps.map((step) => [step.id, usualSeconds.get(step.kind) ?? UNKNOWN_SECONDS]));
   const left = new Map(steps.map((step) => [step.id, secondsLeftOf(step, whole.get(step.id) ?? 0, now)]));
-  const total = sum(whole.values());
+  // A step that crawls will have taken longer than its kind usually does: what it has done counts all the same.
+  const spent = sum(steps.map((step) => spentOn(step, whole.get(step.id) ?? 0, now)));
   const remaining = sum(left.values());
-  // A step that crawls can be expected to take longer than all of them were at first.
-  const percent = total === 0 ? 100 : Math.max(0, Math.min(100, Math.floor(100 * (1 - remaining / total))));
+  const percent = spent + remaining === 0 ? 100 : Math.floor((100 * spent) / (spent + remaining));
   if (steps.every((step) => isOver(step.status))) return { percent: 100, secondsLeft: null };
   return { percent, secondsLeft: Math.round(Math.max(longestChain(left, edges), remaining / Math.max(1, atOnce))) };
 }
@@ -44,10 +44,19 @@ function isOver(status: StepStatus): boolean {
   return status === 'succeeded' || status === 'skipped' || status === 'cancelled';
 }
 
+function spentOn(step: EstimateStep, whole: number, now: Date): number {
+  if (isOver(step.status)) return whole;
+  return step.status === 'running' ? elapsedOf(step, now) : 0;
+}
+
+function elapsedOf({ startedAt }: EstimateStep, now: Date): number {
+  return startedAt === null ? 0 : Math.max(0, (now.getTime() - startedAt.getTime()) / 1000);
+}
+
 function secondsLeftOf(step: EstimateStep, whole: number, now: Date): number {
   if (isOver(step.status)) return 0;
   if (step.status !== 'running' || step.startedAt === null) return whole;
-  const elapsed = Math.max(0, (now.getTime() - step.startedAt.getTime()) / 1000);
+  const elapsed = elapsedOf(step, now);
   // Its own word is worth more than the past once it has said enough to reckon with.
   if (step.percent >= 5) return Math.min((elapsed * (100 - step.percent)) / step.percent, whole * 10);
   // Longer than usual already: the tail shrinks, but does not end.

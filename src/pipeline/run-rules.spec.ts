@@ -82,6 +82,14 @@ describe('an estimate', () => {
 
   it('of a run that is over is nothing', () => {
     expect(estimate([one('a', { status: 'skipped' })], [], usual, NOW, 1)).toEqual({ percent: 100, secondsLeft: null });
+  });
+
+  it('counts what was done, however slow the rest turns out to be', () => {
+    // Five percent after 100 s: 1,900 s are left, more than both were expected to take; 200 of 2,100 s are over.
+    const crawls = one('b', { status: 'running', percent: 5, startedAt: new Date(NOW.getTime() - 100_000) });
+    const { percent } = estimate([one('a', { status: 'succeeded' }), crawls], [], usual, NOW, 1);
+    expect(percent).toBeGreaterThan(0);
+    expect(percent).toBeLessThan(20);
     expect(estimate([], [], usual, NOW, 1)).toEqual({ percent: 100, secondsLeft: null });
   });
 });
