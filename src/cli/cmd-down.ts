@@ -1,5 +1,6 @@
 import { deploymentsRoutes } from '../api/contract/index.js';
 import type { Register } from './context.js';
+import { collect } from './options.js';
 import { followRun } from './follow-run.js';
 import { planText } from './plan-text.js';
 
@@ -8,14 +9,23 @@ export const registerDown: Register = (program, context) => {
   program
     .command('down <deployment>')
     .summary('end a deployment and give its machines back, disks erased')
+    .option('--forget <node>', 'a node that cannot be reached: let it go as it is; may be repeated', collect)
     .option('-y, --yes', 'do not ask')
     .option('-d, --detach', 'do not wait for the run')
-    .addHelpText('after', '\nExample:\n  muster down lxd-fan')
-    .action(async (deployment: string, options: { yes?: boolean; detach?: boolean }) => {
-      const plan = await context.api.call(deploymentsRoutes.downPlan, { params: { deployment } });
+    .addHelpText(
+      'after',
+      `
+Examples:
+  muster down lxd-fan
+  muster down lxd-fan --forget lxd-1     where that machine is dead: it is broken until its disks were erased`,
+    )
+    .action(async (deployment: string, options: { forget?: string[]; yes?: boolean; detach?: boolean }) => {
+      const forget = options.forget ?? [];
+      const query = forget.length === 0 ? {} : { forget: forget.join(',') };
+      const plan = await context.api.call(deploymentsRoutes.downPlan, { params: { deployment }, query });
       if (!context.json) context.tell(planText(plan, { colours: context.colours, steps: false }));
       await context.confirm(`End ${plan.deployment}?`, options);
-      const { run } = await context.api.call(deploymentsRoutes.down, { params: { deployment } });
+      const { run } = await context.api.call(deploymentsRoutes.down, { params: { deployment }, body: { forget } });
       if (options.detach === true) {
         context.show(run, () => `run ${run.id} has begun; muster logs -f ${run.id}`);
         return;

@@ -29,10 +29,13 @@ export interface NodeRequest {
   hostname: string;
 }
 
-/** A node that is there. */
+/** A node that is to go. */
 export interface ExistingNode {
   key: string;
-  nodeId: string;
+  /** For people. */
+  name: string;
+  /** Null: what the cloud holds for a node that was never finished. */
+  nodeId: string | null;
   machineId: string | null;
 }
 
@@ -61,8 +64,12 @@ export interface CloudProvider {
   /** What would be used, asked of the inventory as it is now. Throws where the cloud cannot give what is asked. */
   preview(requests: readonly NodeRequest[]): Promise<NodePreview[]>;
   planNode(request: NodeRequest): NodeSteps;
+  /** What the cloud holds for a deployment, finished or not: a failed `up` leaves machines that no node was made of. */
+  held(deploymentId: string): Promise<ExistingNode[]>;
   /** Gives the node back. */
   planRemoval(node: ExistingNode, after: string[]): StepSpec[];
+  /** Lets a node go that cannot be reached: nothing is asked of it. */
+  planAbandonment(node: ExistingNode, after: string[]): StepSpec[];
 }
 
 export const CLOUD_PROVIDERS = Symbol('CloudProviders');

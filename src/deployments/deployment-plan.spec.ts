@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CloudProvider, NodeRequest } from '../clouds/index.js';
 import { step } from '../plan/index.js';
-import { deploymentPlan, hashOfPlan, removalPlan } from './deployment-plan.js';
+import { deploymentPlan, hashOfPlan, leaving, removalPlan } from './deployment-plan.js';
 import type { Node } from './node.entity.js';
 
 const provider: CloudProvider = {
@@ -15,6 +15,10 @@ const provider: CloudProvider = {
   }),
   planRemoval: ({ key }, after) => [
     step({ key: `node/${key}:release`, kind: 'fake.release', title: `release ${key}`, after }),
+  ],
+  held: () => Promise.resolve([]),
+  planAbandonment: ({ key }, after) => [
+    step({ key: `node/${key}:abandon`, kind: 'fake.abandon', title: `abandon ${key}`, after }),
   ],
 };
 
@@ -67,12 +71,26 @@ describe('the plan of a deployment', () => {
   });
 });
 
+const gone = [leaving(node('0')), leaving(node('1'))];
+
 it('takes all nodes back before the name is free', () => {
-  expect(order(removalPlan([node('0'), node('1')], provider))).toEqual([
+  expect(order(removalPlan(gone, provider))).toEqual([
     'node/0:release <- ',
     'node/0:forget <- node/0:release',
     'node/1:release <- ',
     'node/1:forget <- node/1:release',
     'deployment:remove <- node/0:forget,node/1:forget',
+  ]);
+});
+
+it('lets a lost node go, and takes back what was never finished', () => {
+  const unfinished = { key: '2', name: 'host-2', nodeId: null, machineId: 'm2' };
+  expect(order(removalPlan([...gone, unfinished], provider, new Set(['1'])))).toEqual([
+    'node/0:release <- ',
+    'node/0:forget <- node/0:release',
+    'node/1:abandon <- ',
+    'node/1:forget <- node/1:abandon',
+    'node/2:release <- ',
+    'deployment:remove <- node/0:forget,node/1:forget,node/2:release',
   ]);
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { CloudProvider, NodeRequest } from '../clouds/index.js';
+import type { CloudProvider, ExistingNode, NodeRequest } from '../clouds/index.js';
 import { step, type Plan, type StepSpec } from '../plan/index.js';
 import type { Node } from './node.entity.js';
 
@@ -28,7 +28,7 @@ export function deploymentPlan({ requests, existing, unitSteps, provider }: Part
   });
   const kept = [...nodeSteps, ...unitSteps];
   const last = lastSteps(kept);
-  return { steps: [...kept, ...surplus.flatMap((node) => removalSteps(node, provider, last))] };
+  return { steps: [...kept, ...surplus.flatMap((node) => removalSteps(leaving(node), provider, last))] };
 }
 
 function stepsOfNewNode(request: NodeRequest, provider: CloudProvider): StepSpec[] {
@@ -62,22 +62,32 @@ function lastSteps(steps: readonly StepSpec[]): string[] {
   return steps.map((each) => each.key).filter((key) => !before.has(key));
 }
 
-function removalSteps(node: Node, provider: CloudProvider, after: string[]): StepSpec[] {
-  const steps = provider.planRemoval({ key: node.key, nodeId: node.id, machineId: node.machineId }, after);
+/** A recorded node, as its cloud takes it back. */
+export function leaving({ id, key, name, machineId }: Node): ExistingNode {
+  return { key, name, nodeId: id, machineId };
+}
+
+function removalSteps(node: ExistingNode, provider: CloudProvider, after: string[], isLost = false): StepSpec[] {
+  const steps = isLost ? provider.planAbandonment(node, after) : provider.planRemoval(node, after);
+  if (node.nodeId === null) return steps;
   const forget = step({
     key: `node/${node.key}:forget`,
     kind: 'deployment.forget-node',
     title: `forget node ${node.key} (${node.name})`,
     lane: `node/${node.key}`,
-    input: { nodeId: node.id },
+    input: { nodeId: node.nodeId },
     after: steps.length === 0 ? after : lastSteps(steps),
   });
   return [...steps, forget];
 }
 
-/** Takes everything back: every node goes to its cloud, then the name is free. */
-export function removalPlan(nodes: readonly Node[], provider: CloudProvider): Plan {
-  const steps = nodes.flatMap((node) => removalSteps(node, provider, []));
+/** Takes everything back: every node goes to its cloud, or is let go unreached where `lost` names it; then the name is free. */
+export function removalPlan(
+  nodes: readonly ExistingNode[],
+  provider: CloudProvider,
+  lost: ReadonlySet<string> = new Set(),
+): Plan {
+  const steps = nodes.flatMap((node) => removalSteps(node, provider, [], lost.has(node.key)));
   const remove = step({
     key: 'deployment:remove',
     kind: 'deployment.remove',

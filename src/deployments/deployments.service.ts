@@ -13,7 +13,7 @@ import type { SecretBox } from '../platform/secrets/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { sourceFiles, type BundleSource } from './bundle-source.js';
 import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
-import { deploymentPlan, hashOfPlan, removalPlan } from './deployment-plan.js';
+import { deploymentPlan, hashOfPlan, leaving, removalPlan } from './deployment-plan.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import { DeploymentNodes } from './node-directory.js';
 import { Node } from './node.entity.js';
@@ -98,30 +98,38 @@ export class DeploymentsService {
     });
   }
 
-  /** What `down` would do. */
-  async planDown(name: string): Promise<Omit<DeploymentPreview, 'diagnostics' | 'planHash'>> {
+  /** What `down` would do. `forget`: keys of nodes that are let go unreached. */
+  async planDown(
+    name: string,
+    forget: readonly string[] = [],
+  ): Promise<Omit<DeploymentPreview, 'diagnostics' | 'planHash'>> {
     const deployment = await this.get(name);
-    const nodes = await this.nodesOf(this.dataSource.manager, deployment.id);
-    const plan = removalPlan(nodes, this.providerOf(deployment.cloud));
+    const { nodes, lost, plan } = await this.removal(this.dataSource.manager, deployment, forget);
+    const kept = nodes.filter((node) => !lost.has(node.key));
     return {
       deployment: deployment.name,
       cloud: deployment.cloud,
-      changes: nodes.map((node) => `give back node ${node.key} (${node.name})`),
-      destroys: nodes.map(erasure),
+      changes: [
+        ...kept.map((node) => `give back node ${node.key} (${node.name})`),
+        ...nodes
+          .filter((node) => lost.has(node.key))
+          .map((node) => `let node ${node.key} (${node.name}) go unreached: it is broken until its disks are erased`),
+      ],
+      destroys: kept.map(erasure),
       plan,
     };
   }
 
-  /** Gives every node back to its cloud, disks erased, and frees the name. */
-  async down(name: string, actor: string): Promise<RunEntity> {
+  /** Gives every node back to its cloud, disks erased, and frees the name. Those in `forget` are let go unreached. */
+  async down(name: string, actor: string, forget: readonly string[] = []): Promise<RunEntity> {
     const deployment = await this.get(name);
     return this.dataSource.transaction(async (manager) => {
-      const nodes = await this.nodesOf(manager, deployment.id);
+      const { plan } = await this.removal(manager, deployment, forget);
       return this.runs.submit(manager, {
         subject: { kind: 'deployment', id: deployment.id },
         action: 'down',
         title: `down ${deployment.name}`,
-        plan: removalPlan(nodes, this.providerOf(deployment.cloud)),
+        plan,
         actor,
       });
     });
@@ -179,6 +187,23 @@ export class DeploymentsService {
   /** The bundle of a deployment as it stands, compiled: its units and nodes. */
   compiled(deployment: Deployment): CompiledDeployment {
     return compileDeployment(deployment.files, this.library.roles, placeOptions(deployment.options));
+  }
+
+  /** Also what a failed `up` took and made no node of. */
+  private async removal(manager: EntityManager, deployment: Deployment, forget: readonly string[]) {
+    const provider = this.providerOf(deployment.cloud);
+    const recorded = (await this.nodesOf(manager, deployment.id)).map(leaving);
+    const machines = new Set(recorded.map((node) => node.machineId));
+    const unfinished = (await provider.held(deployment.id)).filter((node) => !machines.has(node.machineId));
+    const nodes = [...recorded, ...unfinished];
+    const unknown = forget.filter((key) => !nodes.some((node) => node.key === key));
+    if (unknown.length > 0) {
+      throw new MusterError('invalid', `cannot forget ${unknown.join(', ')}: ${deployment.name} has no such node`, {
+        hint: `its nodes: ${nodes.map((node) => node.key).join(', ')}`,
+      });
+    }
+    const lost = new Set(forget);
+    return { nodes, lost, plan: removalPlan(nodes, provider, lost) };
   }
 
   private async knownNodes(deployment: Deployment): Promise<KnownDeployment['nodes']> {
@@ -275,7 +300,7 @@ function surplusOf({ requests, existing }: Prepared): Node[] {
   return [...existing.values()].filter((node) => !wanted.has(node.key));
 }
 
-function erasure(node: Node): string {
+function erasure(node: Pick<Node, 'key' | 'name'>): string {
   return `the disks of node ${node.key} (${node.name}) are erased`;
 }
 

@@ -47,6 +47,11 @@ export class ClaimsService {
     });
   }
 
+  /** Every machine that a deployment has, by name. */
+  heldBy(deploymentId: string): Promise<Machine[]> {
+    return this.dataSource.getRepository(Machine).find({ where: { deploymentId }, order: { name: 'asc' } });
+  }
+
   /** The machine that {@link claim} would choose now, besides `taken`; nothing is reserved. Throws as that does. */
   async wouldClaim(claim: string, constraint: MachineConstraint, taken: ReadonlySet<string>): Promise<Machine> {
     const held = await this.dataSource.getRepository(Machine).findOneBy({ claim });

@@ -8,4 +8,4 @@ export { MenuOperations } from './menu-operations.js';
 export { OperationsModule } from './operations.module.js';
 export { PowerWatch } from './power-watch.js';
 export { OperationsService, type Operation } from './operations.service.js';
-export { commissionSteps, type CommissionOptions, deploySteps, releaseSteps } from './plans.js';
+export { abandonSteps, commissionSteps, type CommissionOptions, deploySteps, releaseSteps } from './plans.js';

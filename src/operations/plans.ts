@@ -125,6 +125,13 @@ export function releaseSteps(place: OperationPlace, erase: 'quick' | 'secure' | 
   ]);
 }
 
+/** Lets a machine go that cannot be reached: nothing is asked of it, and it is broken until its disks were erased. */
+export function abandonSteps(place: OperationPlace): StepSpec[] {
+  return machineSteps(place, [
+    { name: 'abandon', kind: 'machine.abandon', title: 'let it go without reaching it', when: [], passed: [] },
+  ]);
+}
+
 /** Boots a machine into memory with an SSH server, its disks untouched. `<prefix>:shell` publishes `hostKeys`. */
 export function rescueSteps(place: OperationPlace, authorizedKeys: string[]): StepSpec[] {
   return machineSteps(place, [

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
+import type { RunDetail } from '../../src/api/contract/index.js';
+import { DeploymentsService } from '../../src/deployments/index.js';
 import { ImageCatalog } from '../../src/images/index.js';
+import { ClaimsService } from '../../src/machines/index.js';
 import { ApiApp } from '../support/api-app.js';
 import { Datastores } from '../support/datastores.js';
 import { httpsClient } from '../support/https-client.js';
@@ -117,6 +120,22 @@ describe('deployments', () => {
     expect(ids.length).toBeGreaterThan(0);
     const resumed = await send('GET', path, { token, headers: { 'last-event-id': ids[0]! } });
     expect([...resumed.text.matchAll(/^id: (\d+)$/gm)].map((match) => match[1])).toEqual(ids.slice(1));
+  });
+
+  it('give back what a failed run took, or let it go where it is lost', async () => {
+    const { id } = await api.app.get(DeploymentsService).get('trial');
+    const claim = { claim: `${id}/ubuntu-0`, deploymentId: id, owner: 'trial', constraint: {} };
+    const machine = await api.app.get(ClaimsService).claim(claim);
+    const plain = await api.cli(['down', 'trial']);
+    expect(plain.code).toBe(4);
+    expect(plain.stderr).toContain(`give back node ubuntu-0 (${machine.name})`);
+    const unknown = await api.cli(['down', 'trial', '--forget', 'nope', '--yes']);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain('its nodes: ubuntu-0');
+    const lost = await api.cli(['down', 'trial', '--forget', 'ubuntu-0', '--yes', '--detach', '--json']);
+    const { id: run } = JSON.parse(lost.stdout) as { id: string };
+    const { steps } = JSON.parse((await api.cli(['runs', 'show', run, '--json'])).stdout) as RunDetail;
+    expect(steps.map((step) => step.kind)).toEqual(['machine.abandon', 'deployment.remove']);
   });
 
   it('have no node to log in to before they are up', async () => {

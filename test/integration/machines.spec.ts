@@ -4,6 +4,7 @@ import type { Machine } from '../../src/machines/index.js';
 import { factsOf } from '../../src/machines/testing/facts.js';
 import type { ImagesService } from '../../src/images/index.js';
 import {
+  abandonSteps,
   commissionSteps,
   type CommissionOptions,
   deploySteps,
@@ -172,6 +173,20 @@ describe('a declared machine', () => {
     expect((await runPlan(commission(id), id)).status).toBe('succeeded');
     expect(await inventory.machines.list()).toHaveLength(1);
   });
+});
+
+it('that is let go unreached is broken, nobody is asked, and its disk is erased before it is used again', async () => {
+  await acceptAll();
+  const { id } = await declare('node-1');
+  await runPlan(commissionAndDeploy(id), id);
+  const did = rack.get(id)!.did.length;
+  expect((await runPlan(abandonSteps(place(id)), id)).status).toBe('succeeded');
+  expect(rack.get(id)!.did).toHaveLength(did);
+  const letGo = await inventory.machines.get(id);
+  expect(letGo).toMatchObject({ state: 'broken', failed: true, claim: null, deploymentId: null, everDeployed: true });
+  expect((await runPlan(releaseSteps(place(id), 'quick'), id)).status).toBe('succeeded');
+  expect(rack.get(id)!.did.slice(did)).toContain('erase');
+  expect(await inventory.machines.get(id)).toMatchObject({ state: 'ready', failed: false });
 });
 
 describe('an operation', () => {

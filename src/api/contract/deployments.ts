@@ -150,6 +150,13 @@ export const deploymentsRoutes = {
     path: '/v1/deployments/:deployment/down',
     summary: 'Ends a deployment and gives its machines back, disks erased',
     role: 'operator',
+    body: z.strictObject({
+      forget: z
+        .array(z.string().max(200))
+        .max(1000)
+        .default([])
+        .describe('Nodes that cannot be reached: let go as they are, their machines broken until they are erased'),
+    }),
     response: z.object({ run }),
     status: 202,
   }),
@@ -159,6 +166,7 @@ export const deploymentsRoutes = {
     path: '/v1/deployments/:deployment/down',
     summary: 'What `down` would do',
     role: 'viewer',
+    query: z.strictObject({ forget: z.string().max(10_000).optional().describe('Keys of nodes, by comma') }),
     response: planReply.omit({ diagnostics: true, planHash: true }),
   }),
   verify: route({

@@ -12,10 +12,11 @@ import {
   type Deployment,
   type DeploymentDetail,
   type PlanReply,
+  type QueryOf,
   type ResponseOf,
   type Run,
 } from '../contract/index.js';
-import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
+import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
 import { MachineDirectory } from '../machine-directory.js';
 import { deploymentView, downPlanView, nodeView, planView, unitViews } from '../views/deployment-view.js';
 import { runSummaryView, runView } from '../views/run-view.js';
@@ -73,17 +74,21 @@ export class DeploymentsController {
   }
 
   @Endpoint(deploymentsRoutes.downPlan)
-  async downPlan(@Param('deployment') reference: string): Promise<ResponseOf<typeof deploymentsRoutes.downPlan>> {
-    return downPlanView(await this.deployments.planDown(reference));
+  async downPlan(
+    @Param('deployment') reference: string,
+    @GivenQuery() query: QueryOf<typeof deploymentsRoutes.downPlan>,
+  ): Promise<ResponseOf<typeof deploymentsRoutes.downPlan>> {
+    return downPlanView(await this.deployments.planDown(reference, query.forget?.split(',') ?? []));
   }
 
   @Endpoint(deploymentsRoutes.down)
   down(
     @Param('deployment') reference: string,
+    @GivenBody() body: BodyOf<typeof deploymentsRoutes.down>,
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
-    return this.started(reference, note, () => this.deployments.down(reference, who.name));
+    return this.started(reference, note, () => this.deployments.down(reference, who.name, body.forget));
   }
 
   @Endpoint(deploymentsRoutes.verify)

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { messageOf } from '../../error.js';
 import { ImagesService } from '../../images/index.js';
 import { ClaimsService, type Machine } from '../../machines/index.js';
-import { commissionSteps, deploySteps, releaseSteps, type DeployWishes } from '../../operations/index.js';
+import { abandonSteps, commissionSteps, deploySteps, releaseSteps, type DeployWishes } from '../../operations/index.js';
 import { outputOf, step, type JsonObject, type StepSpec } from '../../plan/index.js';
 import type { CloudProvider, ExistingNode, NodePreview, NodeRequest, NodeSteps } from '../provider.js';
 import { machineConstraint } from './machine-constraint.js';
@@ -82,6 +82,19 @@ export class MetalProvider implements CloudProvider {
         hostKeys: outputOf(`${prefix}:boot`, 'hostKeys'),
       },
     };
+  }
+
+  async held(deploymentId: string): Promise<ExistingNode[]> {
+    const machines = await this.claims.heldBy(deploymentId);
+    return machines.map(({ id, name, claim }) => {
+      const key = claim?.slice(claim.indexOf('/') + 1) ?? name;
+      return { key, name, nodeId: null, machineId: id };
+    });
+  }
+
+  planAbandonment(node: ExistingNode, after: string[]): StepSpec[] {
+    if (node.machineId === null) return [];
+    return abandonSteps({ prefix: `node/${node.key}`, machine: node.machineId, after });
   }
 
   planRemoval(node: ExistingNode, after: string[]): StepSpec[] {

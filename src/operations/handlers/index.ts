@@ -14,6 +14,7 @@ import type { PowerService } from '../../power/index.js';
 import { AgentBoot } from '../agent-boot.js';
 import { OrderRunner } from '../agent-order.js';
 import { notingFailures } from '../note-failures.js';
+import { AbandonHandler } from './abandon.handler.js';
 import { AcquireHandler } from './acquire.handler.js';
 import { AwaitSshHandler } from './await-ssh.handler.js';
 import { DeployBeginHandler } from './deploy-begin.handler.js';
@@ -56,6 +57,7 @@ export function machineHandlers(parts: OperationParts): StepHandler[] {
     new DeployBeginHandler(machines),
     new InstallHandler(machines, images, tokens, runner, secrets),
     new AwaitSshHandler(machines, orders, sessions, power, probe),
+    new AbandonHandler(machines, orders),
     new ReleaseHandler(machines),
     new ReleasedHandler(machines),
     new PowerOffHandler(machines, agents, orders, power),

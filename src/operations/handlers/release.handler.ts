@@ -1,15 +1,15 @@
 import type { Machine, MachinesService, MachineState } from '../../machines/index.js';
 import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index.js';
 import { machineStepInput } from '../gate.js';
+import { NOT_HELD } from '../not-held.js';
 import { failureOf } from '../step-failure.js';
-
-const NOT_HELD = { claim: null, deploymentId: null, owner: null } as const;
 
 /**
  * The way back from each state: to `erasing`, where a disk may have been written, or straight to what it was before it
  * was taken. A machine in the middle of an install goes by way of `broken`, so that it cannot become ready unerased.
  */
 const WAY_BACK: Partial<Record<MachineState, readonly MachineState[]>> = {
+  commissioning: ['new'],
   acquired: ['ready'],
   deploying: ['broken', 'erasing'],
   deployed: ['releasing', 'erasing'],
