@@ -1,8 +1,8 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, Unique, type Relation } from 'typeorm';
 import type { Image } from './image.entity.js';
 
-/** What a file is for. An `os` image has at least one of `root-tar`, `root-squashfs` and `disk`. */
-export const FILE_ROLES = ['kernel', 'initrd', 'root-tar', 'root-squashfs', 'disk', 'manifest'] as const;
+/** What a file is for. An `os` image has at least one of `root-ext4`, `root-tar`, `root-squashfs` and `disk`. */
+export const FILE_ROLES = ['kernel', 'initrd', 'root-ext4', 'root-tar', 'root-squashfs', 'disk', 'manifest'] as const;
 export type ImageFileRole = (typeof FILE_ROLES)[number];
 
 export const COMPRESSIONS = ['none', 'gzip', 'zstd'] as const;

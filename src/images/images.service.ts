@@ -197,9 +197,9 @@ export class ImagesService {
 
   private async storeOs(built: OsImage, kernel: KernelFlavour | undefined): Promise<Image> {
     const { os, release, architecture, version, kernelVersion } = built;
-    const tar = await this.storeBuilt('root-tar', built.tar, 'zstd', built.unpackedBytes);
+    const fileSystem = await this.storeBuilt('root-ext4', built.fileSystem, 'zstd', built.fileSystemBytes);
     const squashfs = await this.storeBuilt('root-squashfs', built.squashfs, 'none', built.unpackedBytes);
-    return this.recordBuild({ kind: 'os', os, release, architecture, version }, [tar, squashfs], {
+    return this.recordBuild({ kind: 'os', os, release, architecture, version }, [fileSystem, squashfs], {
       kernel: kernel ?? 'generic',
       kernelVersion,
     });

@@ -1,13 +1,14 @@
 import type { ImageFileRole } from './image-file.entity.js';
 import type { Image, ImageKind } from './image.entity.js';
 
-/** What an installer can write: a tar or a squashfs of the root file system, or a whole disk. */
-export type ImageForm = 'tar' | 'squashfs' | 'raw';
+/** What an installer can write: the root as an ext4 file system, a tar or a squashfs, or a whole disk. */
+export type ImageForm = 'ext4' | 'tar' | 'squashfs' | 'raw';
 
-/** Best first, where the caller does not say: what unpacks fastest and fits any disk. */
-export const ALL_FORMS: readonly ImageForm[] = ['tar', 'squashfs', 'raw'];
+/** Best first, where the caller does not say: what is written fastest and fits any disk. */
+export const ALL_FORMS: readonly ImageForm[] = ['ext4', 'tar', 'squashfs', 'raw'];
 
 export const ROLE_OF_FORM: Record<ImageForm, ImageFileRole> = {
+  ext4: 'root-ext4',
   tar: 'root-tar',
   squashfs: 'root-squashfs',
   raw: 'disk',

@@ -17,8 +17,8 @@ export const diskChoice = z.object({
 });
 
 export const imageSource = z.object({
-  /** A tar of the root file system, a squashfs of it, or a whole disk. */
-  form: z.enum(['tar', 'squashfs', 'raw']),
+  /** The root as an ext4 file system to be grown, as a tar or a squashfs, or a whole disk. */
+  form: z.enum(['ext4', 'tar', 'squashfs', 'raw']),
   compression: z.enum(['none', 'gzip', 'zstd']),
   /** Where to fetch it; plain HTTP is fine, every byte is checked against the hash. */
   url: z.string(),

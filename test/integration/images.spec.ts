@@ -17,7 +17,7 @@ let dir: string;
 let store: ContentStore;
 let images: ImagesService;
 let nowMs: number;
-let contents: Record<'kernel' | 'initrd' | 'tar' | 'squashfs', string>;
+let contents: Record<'kernel' | 'initrd' | 'fileSystem' | 'squashfs', string>;
 
 beforeAll(async () => {
   stores = await Datastores.start();
@@ -36,7 +36,7 @@ beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'muster-images-'));
   store = new ContentStore(join(dir, 'images'));
   nowMs = Date.now();
-  contents = { kernel: 'kernel 1', initrd: 'initrd 1', tar: 'tar 1', squashfs: 'squashfs 1' };
+  contents = { kernel: 'kernel 1', initrd: 'initrd 1', fileSystem: 'files 1', squashfs: 'squashfs 1' };
   const clock = { ...systemClock, now: () => new Date(nowMs) };
   const catalog = new ImageCatalog(dataSource);
   const streams = new StreamSync(
@@ -75,11 +75,12 @@ const builders: ImageBuilders = {
       os,
       release,
       architecture: 'amd64',
-      version: hashOf(contents.tar).slice(0, 8),
+      version: hashOf(contents.fileSystem).slice(0, 8),
       kernelVersion: '6.1.0',
-      tar: built('tar'),
+      fileSystem: built('fileSystem'),
+      fileSystemBytes: 5_000_000_000,
       squashfs: built('squashfs'),
-      unpackedBytes: 5_000_000_000,
+      unpackedBytes: 4_000_000_000,
     }),
 };
 const debian = { os: 'debian', release: '12' } as const;
@@ -98,10 +99,10 @@ describe('building', () => {
     expect(image).toMatchObject({ kind: 'os', ...debian, source: 'build', labels: { kernel: 'generic' } });
     const chosen = await images.getSelected({ ...debian, architecture: 'amd64' });
     expect(images.getDeployable(chosen)).toEqual({
-      form: 'tar',
+      form: 'ext4',
       compression: 'zstd',
-      sha256: hashOf('tar 1'),
-      sizeBytes: 5,
+      sha256: hashOf('files 1'),
+      sizeBytes: 7,
       unpackedBytes: 5_000_000_000,
       ...debian,
     });
@@ -123,11 +124,11 @@ describe('building', () => {
     expect((await images.build({ target: debian })).id).toBe(first.id);
     expect(await images.list()).toHaveLength(1);
     nowMs += 1000;
-    contents.tar = 'tar 2';
+    contents.fileSystem = 'files 2';
     const second = await images.build({ target: debian });
     expect((await images.select({ architecture: 'amd64' }))?.id).toBe(second.id);
     nowMs += 1000;
-    contents.tar = 'tar 1';
+    contents.fileSystem = 'files 1';
     await images.build({ target: debian });
     expect((await images.select({ architecture: 'amd64' }))?.id).toBe(first.id);
   });
@@ -165,11 +166,11 @@ describe('the store and the records', () => {
   it('tell what is damaged and what is missing, and for whom', async () => {
     const image = await images.build({ target: debian });
     expect(await images.verify()).toEqual([]);
-    writeFileSync(store.pathOf(hashOf('tar 1')), 'rat 1');
+    writeFileSync(store.pathOf(hashOf('files 1')), 'rat 1');
     rmSync(store.pathOf(hashOf('squashfs 1')));
     const problems = await images.verify();
     expect(problems.sort((a, b) => (a.problem < b.problem ? -1 : 1))).toEqual([
-      { sha256: hashOf('tar 1'), problem: 'damaged', images: [image.id] },
+      { sha256: hashOf('files 1'), problem: 'damaged', images: [image.id] },
       { sha256: hashOf('squashfs 1'), problem: 'missing', images: [image.id] },
     ]);
     expect(await images.findContent(hashOf('squashfs 1'))).toBeNull();
@@ -178,11 +179,11 @@ describe('the store and the records', () => {
 
   it('free with an image what no other shares', async () => {
     const first = await images.build({ target: debian });
-    contents.tar = 'tar 2';
+    contents.fileSystem = 'files 2';
     await images.build({ target: debian });
     nowMs += 2 * 3_600_000;
     await images.delete(first.id);
-    expect(await store.list()).toEqual([hashOf('tar 2'), hashOf('squashfs 1')].sort());
+    expect(await store.list()).toEqual([hashOf('files 2'), hashOf('squashfs 1')].sort());
     await expect(images.get(first.id)).rejects.toMatchObject({ kind: 'not-found' });
     await expect(images.delete(first.id)).rejects.toMatchObject({ kind: 'not-found' });
   });

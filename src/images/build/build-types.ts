@@ -50,10 +50,11 @@ export interface OsImage {
   /** Changes whenever the content does. */
   version: string;
   kernelVersion: string;
-  /** The root as tar, compressed with zstd: what `install` writes. */
-  tar: BuiltFile;
+  /** The root as an ext4 file system, compressed with zstd: what `install` writes and grows to the disk's size. */
+  fileSystem: BuiltFile;
+  fileSystemBytes: number;
   /** The same root for booting into memory. */
   squashfs: BuiltFile;
-  /** What the unpacked root takes. */
+  /** What the root takes as files. */
   unpackedBytes: number;
 }

@@ -9,6 +9,7 @@ export const KERNEL_PACKAGES: Record<string, Record<KernelFlavour, string>> = {
 
 export const ENVIRONMENT_PACKAGES = [
   'busybox-static',
+  'coreutils',
   'curl',
   'dmidecode',
   'dosfstools',
@@ -77,10 +78,12 @@ export const PROGRAMS = [
   'resize2fs',
   'scp',
   'sgdisk',
+  'sha256sum',
   'ssh-keygen',
   'sshd',
   'tar',
   'tcpdump',
+  'tee',
   'tune2fs',
   'wipefs',
   'zstd',

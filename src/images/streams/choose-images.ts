@@ -1,5 +1,5 @@
 import type { ImageFileRole } from '../image-file.entity.js';
-import { compareVersions, type ImageForm } from '../select-image.js';
+import { compareVersions, type ImageForm, ROLE_OF_FORM } from '../select-image.js';
 import type { StreamFile, StreamImage } from './stream-format.js';
 
 /** Fields that are absent, and empty lists, let everything pass. */
@@ -26,11 +26,12 @@ const FORM_PREFERENCE: readonly ImageForm[] = ['squashfs', 'tar', 'raw'];
 
 /** Best first, where a version offers several of the same kind. */
 const ROOT_TYPES: Record<ImageForm, readonly string[]> = {
+  // No stream offers a bare file system.
+  ext4: [],
   squashfs: ['squashfs'],
   tar: ['root.tar.xz', 'root-tgz', 'root-txz', 'tar.xz'],
   raw: ['disk1.img', 'disk.img', 'uefi1.img', 'root-dd.xz', 'root-dd.gz', 'root-dd', 'dd-raw'],
 };
-const ROLE_OF: Record<ImageForm, ImageFileRole> = { squashfs: 'root-squashfs', tar: 'root-tar', raw: 'disk' };
 
 /** The newest versions that pass, oldest first, with the files to fetch. Versions without a root are left out. */
 export function chooseImages(images: readonly StreamImage[], filter: StreamFilter): ChosenImage[] {
@@ -81,7 +82,7 @@ function chooseFiles(files: readonly StreamFile[], forms: readonly ImageForm[] |
   return [...boot, ...(forms === undefined ? roots.slice(0, 1) : roots)];
 }
 
-const findRoot = (files: readonly StreamFile[], form: ImageForm) => findAs(files, ROOT_TYPES[form], ROLE_OF[form]);
+const findRoot = (files: readonly StreamFile[], form: ImageForm) => findAs(files, ROOT_TYPES[form], ROLE_OF_FORM[form]);
 
 function findAs(files: readonly StreamFile[], types: readonly string[], role: ImageFileRole): ChosenFile[] {
   for (const type of types) {

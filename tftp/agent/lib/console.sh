@@ -29,4 +29,6 @@ read_file() {
 blkdiscard() { /usr/bin/blkdiscard "$@"; }
 mke2fs() { /usr/bin/mke2fs "$@"; }
 modprobe() { /usr/bin/modprobe "$@"; }
+sha256sum() { /usr/bin/sha256sum "$@"; }
+tee() { /usr/bin/tee "$@"; }
 tar() { /usr/bin/tar "$@"; }

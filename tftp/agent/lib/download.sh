@@ -102,7 +102,7 @@ watch_download() {
 
 pgrep_tee() {
   for process in /proc/[0-9]*; do
-    if [ -r "$process/cmdline" ] && tr '\0' ' ' < "$process/cmdline" 2> /dev/null | grep -q "^tee $ORDER/hash.pipe"; then
+    if [ -r "$process/cmdline" ] && tr '\0' ' ' < "$process/cmdline" 2> /dev/null | grep -q "^/usr/bin/tee $ORDER/hash.pipe"; then
       echo "${process#/proc/}"
       return 0
     fi

@@ -10,6 +10,7 @@ order_install() {
   progress 3 "writing to $disk ($disk_bytes bytes, serial ${disk_serial:-none})"
   case $form in
     raw) install_raw ;;
+    ext4) install_file_system ;;
     tar | squashfs) install_root ;;
     *) fail_permanent "unknown form of image: $form" ;;
   esac
@@ -27,8 +28,22 @@ order_install() {
       bytesWritten: $written, bootMode: $mode}')"
 }
 
+# The file system as it was built, then grown to its partition: no file is made one by one.
+install_file_system() {
+  make_layout "$(parameter .layout)"
+  progress 8 'writing'
+  fetch_image write_file_system 8 88
+  grow_root
+  mount_root
+  check_root
+}
+
+write_file_system() { decompress > "$root_device"; }
+
 install_root() {
   make_layout "$(parameter .layout)"
+  make_root
+  mount_root
   progress 8 'unpacking'
   if [ "$form" = tar ]; then
     fetch_image unpack_tar 8 88
@@ -36,6 +51,10 @@ install_root() {
     fetch_image store_squashfs 8 60
     copy_squashfs
   fi
+  check_root
+}
+
+check_root() {
   [ -x "$TARGET/usr/bin/env" ] || {
     undo_write
     fail_permanent "the image holds no root file system: no /usr/bin/env in it"

@@ -20,7 +20,7 @@ make_layout() {
   root_device=$system
   root_argument=''
   [ "$layout" = lvm ] && make_volume_group
-  make_file_systems
+  mkfs.vfat -F 32 -n ESP "$esp" > /dev/null || fail_permanent "cannot make a file system on $esp"
 }
 
 make_volume_group() {
@@ -36,11 +36,23 @@ make_volume_group() {
   root_argument=$root_device
 }
 
-make_file_systems() {
+make_root() {
   # Tables are made as they are used; the disk was just wiped, so there is nothing to discard.
   mke2fs -q -F -t ext4 -L muster-root -E lazy_itable_init=1,lazy_journal_init=1,nodiscard "$root_device" ||
     fail_permanent "cannot make a file system on $root_device"
-  mkfs.vfat -F 32 -n ESP "$esp" > /dev/null || fail_permanent "cannot make a file system on $esp"
+}
+
+# A file system that came as an image: it becomes this machine's own, with an identity that no other has, and fills
+# its partition. The kernel's driver must be there: resize2fs asks it whether tables may be cleared later.
+grow_root() {
+  load_extra_drivers ext4
+  { tune2fs -U random "$root_device" < /dev/null && resize2fs -f "$root_device"; } > "$ORDER/grow" 2>&1 || {
+    undo_write
+    fail_permanent "cannot grow the file system on $root_device: $(tail -n 2 "$ORDER/grow" | tr '\n' ' ')"
+  }
+}
+
+mount_root() {
   root_uuid=$(file_system_uuid "$root_device")
   esp_uuid=$(file_system_uuid "$esp")
   [ -n "$root_uuid" ] && [ -n "$esp_uuid" ] || fail_permanent "cannot read back the file systems of $disk"
