@@ -1,4 +1,4 @@
-import { createSocket, type Socket } from 'node:dgram';
+import { createSocket, type Socket, type SocketOptions } from 'node:dgram';
 import { once } from 'node:events';
 import { getSystemErrorName } from 'node:util';
 import { messageOf, MusterError } from '../../error.js';
@@ -78,7 +78,7 @@ function openByLibc(options: UdpOptions, native: Libc): UdpSocket {
     set(SO_SNDBUF, options.sendBufferBytes);
   }
   must('listen', native.bind(fd, socketAddress(options.address ?? '0.0.0.0', options.port)));
-  const socket = createSocket('udp4');
+  const socket = createSocket({ type: 'udp4', lookup: asItIs });
   // With a descriptor this listens at once; waiting for the event would be for ever.
   socket.bind({ fd });
   return { socket, fd };
@@ -88,7 +88,7 @@ async function openByNode(options: UdpOptions): Promise<Socket> {
   if (options.interface !== undefined) {
     throw new MusterError('unavailable', `cannot bind to the interface ${options.interface}: only Linux is known`);
   }
-  const socket = createSocket({ type: 'udp4', reuseAddr: options.reuseAddress === true });
+  const socket = createSocket({ type: 'udp4', reuseAddr: options.reuseAddress === true, lookup: asItIs });
   try {
     socket.bind(options.port, options.address ?? '0.0.0.0');
     await once(socket, 'listening');
@@ -100,6 +100,11 @@ async function openByNode(options: UdpOptions): Promise<Socket> {
   if (options.broadcast === true) socket.setBroadcast(true);
   return socket;
 }
+
+/** Nobody sends to names here; Node would put off every datagram by a turn of its loop to see that an address is one. */
+const asItIs: NonNullable<SocketOptions['lookup']> = (address, _options, callback) => {
+  callback(null, address, 4);
+};
 
 const int32 = (value: number) => {
   const bytes = Buffer.alloc(4);

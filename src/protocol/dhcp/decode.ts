@@ -15,7 +15,8 @@ export type DecodedDhcp = { message: DhcpMessage; problem?: undefined } | { mess
 
 /**
  * Reads one datagram. Total: any bytes give a message or a problem, never a throw. Strict where a wrong value would be
- * acted on, lenient where old clients are known to be careless (an absent end option, bytes after it).
+ * acted on, lenient where old clients are known to be careless (an absent end option, bytes after it). The values are
+ * views of `bytes`, which must not change while the message is in use.
  */
 export function decodeDhcp(bytes: Buffer): DecodedDhcp {
   if (bytes.length < FIELD.options)
@@ -42,7 +43,7 @@ export function decodeDhcp(bytes: Buffer): DecodedDhcp {
       yiaddr: addressFromBytes(bytes, FIELD.yiaddr),
       siaddr: addressFromBytes(bytes, FIELD.siaddr),
       giaddr: addressFromBytes(bytes, FIELD.giaddr),
-      chaddr: Buffer.from(bytes.subarray(FIELD.chaddr, FIELD.chaddr + hlen)),
+      chaddr: bytes.subarray(FIELD.chaddr, FIELD.chaddr + hlen),
       sname: (overload & 2) === 0 ? textField(bytes, FIELD.sname, SNAME_BYTES) : '',
       file: (overload & 1) === 0 ? textField(bytes, FIELD.file, FILE_BYTES) : '',
       options,
@@ -83,7 +84,7 @@ function readOptions(area: Buffer, options: Map<number, Buffer>): string | null 
     const piece = area.subarray(at, at + length);
     const before = options.get(code);
     if (!(code === DHCP_OPTION.overload && before !== undefined)) {
-      options.set(code, before === undefined ? Buffer.from(piece) : Buffer.concat([before, piece]));
+      options.set(code, before === undefined ? piece : Buffer.concat([before, piece]));
     }
     at += length;
   }

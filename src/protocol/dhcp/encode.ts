@@ -23,8 +23,13 @@ const FIRST = [DHCP_OPTION.messageType, DHCP_OPTION.serverIdentifier, DHCP_OPTIO
  * last (RFC 3046, 2.1).
  */
 export function encodeDhcp(message: DhcpMessage, maximumBytes = DEFAULT_MAXIMUM_BYTES): Buffer {
-  const areas = layOutOptions(message, Math.max(maximumBytes, DEFAULT_MAXIMUM_BYTES) - FIELD.options);
-  const bytes = Buffer.alloc(Math.max(SMALLEST_BYTES, FIELD.options + areas.options.length));
+  const capacity = Math.max(maximumBytes, DEFAULT_MAXIMUM_BYTES) - FIELD.options;
+  const { options } = message;
+  const codes = [...orderedCodes(options), DHCP_OPTION.relayAgentInformation];
+  const length = codes.reduce((sum, code) => sum + encodedLength(options.get(code)), END.length);
+  // Nearly every message fits as it is; then nothing is put together twice.
+  const areas = length <= capacity ? null : layOutOptions(message, capacity);
+  const bytes = Buffer.alloc(Math.max(SMALLEST_BYTES, FIELD.options + (areas?.options.length ?? length)));
   bytes.writeUInt8(message.op === 'request' ? 1 : 2, 0);
   bytes.writeUInt8(message.htype, 1);
   bytes.writeUInt8(Math.min(message.chaddr.length, CHADDR_BYTES), 2);
@@ -37,13 +42,36 @@ export function encodeDhcp(message: DhcpMessage, maximumBytes = DEFAULT_MAXIMUM_
   bytes.writeUInt32BE(message.siaddr, FIELD.siaddr);
   bytes.writeUInt32BE(message.giaddr, FIELD.giaddr);
   message.chaddr.copy(bytes, FIELD.chaddr, 0, CHADDR_BYTES);
-  if (areas.sname === null) bytes.write(message.sname, FIELD.sname, SNAME_BYTES - 1, 'latin1');
-  else areas.sname.copy(bytes, FIELD.sname);
-  if (areas.file === null) bytes.write(message.file, FIELD.file, FILE_BYTES - 1, 'latin1');
-  else areas.file.copy(bytes, FIELD.file);
+  bytes.write(message.sname, FIELD.sname, SNAME_BYTES - 1, 'latin1');
+  bytes.write(message.file, FIELD.file, FILE_BYTES - 1, 'latin1');
+  areas?.sname?.copy(bytes, FIELD.sname);
+  areas?.file?.copy(bytes, FIELD.file);
   bytes.writeUInt32BE(MAGIC_COOKIE, FIELD.cookie);
-  areas.options.copy(bytes, FIELD.options);
+  if (areas !== null) areas.options.copy(bytes, FIELD.options);
+  else {
+    const end = codes.reduce((at, code) => writeOption(bytes, at, code, options.get(code)), FIELD.options);
+    bytes[end] = DHCP_OPTION.end;
+  }
   return bytes;
+}
+
+/** With code and length, of every piece (RFC 3396, 5). */
+function encodedLength(value: Buffer | undefined): number {
+  return value === undefined ? 0 : value.length + 2 * Math.max(1, Math.ceil(value.length / LONGEST_PIECE));
+}
+
+/** Values over 255 bytes are written in pieces (RFC 3396, 5). Returns where the next option begins. */
+function writeOption(bytes: Buffer, start: number, code: number, value: Buffer | undefined): number {
+  if (value === undefined) return start;
+  let to = start;
+  for (let at = 0; at === 0 || at < value.length; at += LONGEST_PIECE) {
+    const length = Math.min(LONGEST_PIECE, value.length - at);
+    bytes[to] = code;
+    bytes[to + 1] = length;
+    value.copy(bytes, to + 2, at, at + length);
+    to += 2 + length;
+  }
+  return to;
 }
 
 interface Areas {
@@ -55,13 +83,12 @@ interface Areas {
 
 const END = Buffer.from([DHCP_OPTION.end]);
 const OVERLOAD_BYTES = 3;
+const LONGEST_PIECE = 255;
 
 function layOutOptions(message: DhcpMessage, capacity: number): Areas {
   const relay = encodeOption(DHCP_OPTION.relayAgentInformation, message.options);
   const pieces = orderedCodes(message.options).map((code) => encodeOption(code, message.options));
   const room = capacity - relay.length - END.length;
-  const all = Buffer.concat(pieces);
-  if (all.length <= room) return { options: Buffer.concat([all, relay, END]), file: null, sname: null };
   const main = new Area(room - OVERLOAD_BYTES);
   const file = message.file === '' ? new Area(FILE_BYTES - END.length) : null;
   const sname = message.sname === '' ? new Area(SNAME_BYTES - END.length) : null;
@@ -113,14 +140,9 @@ function orderedCodes(options: Map<number, Buffer>): number[] {
   return [...first, ...rest];
 }
 
-/** Values over 255 bytes are written in pieces (RFC 3396, 5). */
 function encodeOption(code: number, options: Map<number, Buffer>): Buffer {
   const value = options.get(code);
-  if (value === undefined) return Buffer.alloc(0);
-  const pieces: Buffer[] = [];
-  for (let at = 0; at === 0 || at < value.length; at += 255) {
-    const piece = value.subarray(at, at + 255);
-    pieces.push(Buffer.from([code, piece.length]), piece);
-  }
-  return Buffer.concat(pieces);
+  const bytes = Buffer.alloc(encodedLength(value));
+  writeOption(bytes, 0, code, value);
+  return bytes;
 }
