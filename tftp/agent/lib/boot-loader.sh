@@ -41,7 +41,7 @@ EOF
 }
 
 write_grub_configuration() {
-  arguments=$(parameter '.kernelArguments | join(" ")')
+  arguments=$(parameter kernelArguments | tr '\n' ' ' | sed 's/ *$//')
   # update-grub, after a new kernel, finds the same arguments here.
   mkdir -p "$TARGET/etc/default/grub.d"
   cat > "$TARGET/etc/default/grub.d/50-muster.cfg" << EOF
@@ -56,7 +56,7 @@ EOF
     cat << EOF
 set timeout=0
 search --no-floppy --fs-uuid --set=root $root_uuid
-menuentry "$(parameter .image.os) $(parameter .image.release)" {
+menuentry "$(parameter image_os) $(parameter image_release)" {
   linux $kernel root=${root_argument:-UUID=$root_uuid} ro $arguments
   initrd $initrd
 }

@@ -58,9 +58,9 @@ fetch_stream() {
 #   fetch_image COMMAND FROM-PERCENT TO-PERCENT
 fetch_image() {
   consumer=$1 from=$2 to=$3
-  image_url=$(parameter .image.url)
-  image_bytes=$(parameter .image.sizeBytes)
-  image_sha256=$(parameter .image.sha256)
+  image_url=$(parameter image_url)
+  image_bytes=$(parameter image_sizeBytes)
+  image_sha256=$(parameter image_sha256)
   rm -f "$ORDER"/fetch.* "$ORDER"/consumer.code "$ORDER"/hash
   mkfifo "$ORDER/hash.pipe"
   sha256sum < "$ORDER/hash.pipe" > "$ORDER/hash" &
@@ -132,7 +132,7 @@ judge_download() {
 
 # A filter for the image's compression.
 decompress() {
-  case $(parameter .image.compression) in
+  case $(parameter image_compression) in
     zstd) zstd -dc ;;
     gzip) gzip -dc ;;
     *) cat ;;

@@ -3,7 +3,7 @@
 # full: zeros over everything. A disk that cannot do what was asked fails the order; nothing weaker is done instead.
 
 order_erase() {
-  mode=$(parameter .mode)
+  mode=$(parameter mode)
   wait_for_disks
   names=$(disk_names)
   number=$(echo "$names" | grep -c .)

@@ -3,10 +3,10 @@
 # after every byte of the image was checked.
 
 order_install() {
-  hostname=$(parameter .hostname)
-  form=$(parameter .image.form)
+  hostname=$(parameter hostname)
+  form=$(parameter image_form)
   progress 1 'looking for the disk'
-  choose_disk "$(parameter '.disk.path // ""')" "$(parameter '.disk.serial // ""')" "$(parameter .disk.minimumBytes)"
+  choose_disk "$(parameter disk_path)" "$(parameter disk_serial)" "$(parameter disk_minimumBytes)"
   progress 3 "writing to $disk ($disk_bytes bytes, serial ${disk_serial:-none})"
   case $form in
     raw) install_raw ;;
@@ -30,7 +30,7 @@ order_install() {
 
 # The file system as it was built, then grown to its partition: no file is made one by one.
 install_file_system() {
-  make_layout "$(parameter .layout)"
+  make_layout "$(parameter layout)"
   progress 8 'writing'
   fetch_image write_file_system 8 88
   grow_root
@@ -41,7 +41,7 @@ install_file_system() {
 write_file_system() { decompress > "$root_device"; }
 
 install_root() {
-  make_layout "$(parameter .layout)"
+  make_layout "$(parameter layout)"
   make_root
   mount_root
   progress 8 'unpacking'

@@ -7,8 +7,12 @@ for part in console drivers network facts lldp disks tests download install layo
   . "$MUSTER_LIB/$part.sh"
 done
 
-# parameter FILTER: a value of the order, as raw text
-parameter() { jq -r ".parameters | $1" "$ORDER/order.json"; }
+# The values of the order, as order.jq has laid them out.
+# shellcheck source=/dev/null
+. "$ORDER/order"
+
+# parameter NAME: a value of the order, of a nested one `image_form`; empty where it is null
+parameter() { eval "printf '%s\n' \"\${parameter_$1:-}\""; }
 
 # progress PERCENT MESSAGE: the server hears it with the next report
 progress() {
@@ -20,7 +24,8 @@ progress() {
 
 # succeed JSON: the order's output
 succeed() {
-  echo "$1" | jq -c '{ok: true, output: .}' > "$ORDER/result.new" || fail_permanent "cannot write the result: $1"
+  [ -n "$1" ] || fail_permanent 'cannot put the result together'
+  printf '{"ok": true, "output": %s}\n' "$1" > "$ORDER/result.new" || fail_permanent 'cannot write the result'
   mv "$ORDER/result.new" "$ORDER/result"
   exit 0
 }

@@ -9,7 +9,7 @@ obey_orders() {
     case $STATUS in
       200)
         try=0
-        cp /run/muster/reply /run/muster/order.json
+        (umask 077 && jq -r -f "$MUSTER_LIB/order.jq" /run/muster/reply > /run/muster/order)
         carry_out
         ;;
       204) try=0 ;;
@@ -26,19 +26,16 @@ obey_orders() {
   done
 }
 
-# Reads /run/muster/order.json. An order that was already carried out (its result was posted, and the reply was lost)
+# Reads /run/muster/order. An order that was already carried out (its result was posted, and the reply was lost)
 # is not carried out twice: its result is posted again.
 carry_out() {
-  order_id=$(jq -r .id /run/muster/order.json)
-  kind=$(jq -r .kind /run/muster/order.json)
-  seconds=$(jq -r '.timeoutSeconds | floor' /run/muster/order.json)
+  read -r _ order_id kind seconds < /run/muster/order
   ORDER=/run/muster/orders/$(echo "$order_id" | tr -cd 'A-Za-z0-9_-')
   sent=0
   if [ ! -e "$ORDER/result" ]; then
     mkdir -p "$ORDER"
     chmod 0700 "$ORDER"
-    cp /run/muster/order.json "$ORDER/order.json"
-    rm -f /run/muster/order.json
+    mv /run/muster/order "$ORDER/order"
     : > "$ORDER/log"
     say "order $kind"
     start_order
@@ -127,7 +124,8 @@ post_result() {
     say "cannot post the result of $kind: $(call_problem); trying again"
     back_off "$try"
   done
-  say "order $kind done: $(jq -r 'if .ok then "ok" else .error end' "$ORDER/result")"
+  if grep -q '^{"ok": *true' "$ORDER/result"; then outcome=ok; else outcome=$(jq -r .error "$ORDER/result"); fi
+  say "order $kind done: $outcome"
 }
 
 # What may happen only after the result is safe with the server.

@@ -5,8 +5,8 @@
 RAM=/ram
 
 order_boot_ram() {
-  hostname=$(parameter .hostname)
-  [ "$(parameter .image.form)" = squashfs ] || fail_permanent "cannot boot into memory from $(parameter .image.form): a squashfs is needed"
+  hostname=$(parameter hostname)
+  [ "$(parameter image_form)" = squashfs ] || fail_permanent "cannot boot into memory from $(parameter image_form): a squashfs is needed"
   check_memory
   load_extra_drivers loop squashfs overlay
   mkdir -p "$RAM"
@@ -31,7 +31,7 @@ order_boot_ram() {
 
 check_memory() {
   available=$(awk '/^MemAvailable/ {print $2}' /proc/meminfo)
-  needed=$(($(parameter .image.sizeBytes) / 1024 + 262144))
+  needed=$(($(parameter image_sizeBytes) / 1024 + 262144))
   [ "$available" -ge "$needed" ] ||
     fail_permanent "too little memory: $((available / 1024)) MiB available, this image needs $((needed / 1024)) MiB"
 }

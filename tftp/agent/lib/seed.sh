@@ -37,7 +37,7 @@ write_identity() {
 write_authorized_keys() {
   mkdir -p "$1/root/.ssh"
   chmod 0700 "$1/root/.ssh"
-  parameter '.authorizedKeys[]' > "$1/root/.ssh/authorized_keys"
+  parameter authorizedKeys > "$1/root/.ssh/authorized_keys"
   chmod 0600 "$1/root/.ssh/authorized_keys"
 }
 
@@ -47,10 +47,13 @@ write_seed() {
   chmod 0700 "$seed"
   (
     umask 077
-    # -j: without a newline of our own at the end; some readers hash these files.
-    jq -j .parameters.seed.metaData "$ORDER/order.json" > "$seed/meta-data"
-    jq -j .parameters.seed.userData "$ORDER/order.json" > "$seed/user-data"
-    jq -j .parameters.seed.networkConfig "$ORDER/order.json" > "$seed/network-config"
+    # Without a newline of our own at the end; some readers hash these files.
+    # shellcheck disable=SC2154 # the order sets them
+    printf '%s' "$parameter_seed_metaData" > "$seed/meta-data"
+    # shellcheck disable=SC2154
+    printf '%s' "$parameter_seed_userData" > "$seed/user-data"
+    # shellcheck disable=SC2154
+    printf '%s' "$parameter_seed_networkConfig" > "$seed/network-config"
     [ -s "$seed/network-config" ] || rm -f "$seed/network-config"
   )
   # cloud-init would delete the host keys that muster has pinned, and lock the root keys it was given.

@@ -34,10 +34,16 @@ open_session() {
     say "cannot open a session at $MUSTER_AGENT: $(call_problem); trying again"
     back_off "$try"
   done
-  (umask 077 && jq -r '"Authorization: Bearer " + .token' /run/muster/reply > "$TOKEN_FILE")
-  WAIT_SECONDS=$(jq -r '.waitSeconds | floor' /run/muster/reply)
-  say "session open as $(jq -r .machine.name /run/muster/reply)"
-  rm -f /run/muster/session.json
+  (umask 077 && jq -r '.token, (.waitSeconds | floor), .machine.name' /run/muster/reply > /run/muster/opened)
+  {
+    read -r token
+    read -r WAIT_SECONDS
+    read -r machine_name
+  } < /run/muster/opened
+  (umask 077 && echo "Authorization: Bearer $token" > "$TOKEN_FILE")
+  unset token
+  say "session open as $machine_name"
+  rm -f /run/muster/session.json /run/muster/opened
 }
 
 # The nonce of a boot is good once. A new boot gets a new one.

@@ -2,7 +2,7 @@
 # Hardware tests of commissioning. They say what they looked at; a failure is permanent: the hardware is.
 
 order_test_memory() {
-  megabytes=$(parameter '.megabytes // ""')
+  megabytes=$(parameter megabytes)
   free=$(awk '/^MemAvailable/ {print int($2 / 1024)}' /proc/meminfo)
   # The rest is for the agent itself.
   most=$((free * 85 / 100))
@@ -24,7 +24,7 @@ order_test_memory() {
 # Reads samples of each disk from its start to its end, without writing; asks NVMe disks for their own opinion.
 order_test_disk() {
   wait_for_disks
-  only=$(parameter '.path // ""')
+  only=$(parameter path)
   names=$(disk_names)
   if [ -n "$only" ]; then
     names=$(disk_by_path "$only")
