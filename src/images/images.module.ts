@@ -1,6 +1,5 @@
-import { Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { type BeforeApplicationShutdown, Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { join } from 'node:path';
-import { MusterError } from '../error.js';
 import type { Settings } from '../platform/config/index.js';
 import type { Clock } from '../platform/clock.js';
 import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
@@ -72,23 +71,19 @@ function imageBuilders(): ImageBuilders {
   ],
   exports: [ImagesService, ContentStore, BootFiles],
 })
-export class ImagesModule implements OnModuleInit {
+export class ImagesModule implements OnModuleInit, BeforeApplicationShutdown {
   constructor(
     @Inject(SETTINGS) private readonly settings: Settings,
-    @Inject(LOGGER) private readonly log: Logger,
     @Inject(BootFiles) private readonly bootFiles: BootFiles,
   ) {}
 
   async onModuleInit(): Promise<void> {
     if (!this.settings.roles.includes('boot')) return;
-    try {
-      await this.bootFiles.load();
-    } catch (error) {
-      // DHCP and the agent's side still serve machines that are up; only new boots need the files.
-      this.log.error(
-        { error, hint: error instanceof MusterError ? error.hint : undefined },
-        'cannot load the boot files',
-      );
-    }
+    // DHCP and the agent's side serve machines that are up without them; only new boots need the files.
+    await this.bootFiles.start();
+  }
+
+  beforeApplicationShutdown(): void {
+    this.bootFiles.stop();
   }
 }

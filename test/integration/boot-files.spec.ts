@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -59,4 +59,15 @@ it('are gathered again when one that is made here would be made otherwise now', 
   writeFileSync(manifest, text.replace(/\+[0-9a-f]{8}"/, '+00000000"'));
   await load();
   expect(readFileSync(manifest, 'utf8')).toBe(text);
+});
+
+it('are there as soon as they can be had, also where that is after the start', async () => {
+  const filesDir = join(dataDir, 'later');
+  const files = new BootFiles({ dataDir, boot: { filesDir, architectures: ['amd64'] } }, silentLogger);
+  await files.start(50);
+  expect(files.list()).toEqual([]);
+  mkdirSync(filesDir);
+  writeFileSync(join(filesDir, 'snponly.efi'), 'MZ');
+  await expect.poll(() => files.find('snponly.efi')?.sizeBytes).toBe(2);
+  files.stop();
 });

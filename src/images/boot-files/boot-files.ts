@@ -1,10 +1,12 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MusterError } from '../../error.js';
+import { messageOf, MusterError } from '../../error.js';
 import type { Logger } from '../../platform/log/index.js';
 import { hashFile } from '../store/content-store.js';
 import type { BootArchitecture, GatheredFile } from './boot-file-list.js';
 import { gatherBootFiles, isCurrent, readBootFileList, readGathered } from './gather.js';
+
+const RETRY_MS = 15_000;
 
 export interface BootFile {
   name: string;
@@ -21,6 +23,7 @@ export interface BootFileSettings {
 /** The boot files that may be served, by exact name. Each was read and its hash checked when it was loaded. */
 export class BootFiles {
   private files: ReadonlyMap<string, BootFile> = new Map();
+  private retry: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly settings: BootFileSettings,
@@ -34,6 +37,21 @@ export class BootFiles {
 
   list(): BootFile[] {
     return [...this.files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Loads now and, where that fails, again and again until it works: the archive may be away for a moment only. */
+  async start(retryMs = RETRY_MS): Promise<void> {
+    try {
+      await this.load();
+    } catch (error) {
+      const hint = error instanceof MusterError ? error.hint : undefined;
+      this.log.error({ reason: messageOf(error), hint }, 'cannot load the boot files; trying again');
+      this.retry = setTimeout(() => void this.start(retryMs), retryMs).unref();
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.retry);
   }
 
   /**

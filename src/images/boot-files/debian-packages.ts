@@ -13,12 +13,12 @@ const DOWNLOAD_MS = 10 * 60_000;
 
 /**
  * Finds Debian packages' files: installed ones where they are, others fetched and checked by apt and unpacked under
- * `workDir`. Nothing is installed. Foreign architectures are looked up in lists of our own, so that the computer's
- * are left alone.
+ * `workDir`. Nothing is installed. Foreign architectures, and what the computer's package lists do not know, are looked
+ * up in lists of our own, so that the computer's are left alone.
  */
 export class DebianPackages {
   private readonly found = new Map<string, Promise<UnpackedPackage>>();
-  private readonly foreignLists = new Map<string, Promise<string[]>>();
+  private readonly ownLists = new Map<string, Promise<string[]>>();
   private native: Promise<string> | undefined;
 
   constructor(private readonly workDir: string) {}
@@ -42,12 +42,14 @@ export class DebianPackages {
   private async fetch(name: string, architecture: string, isForeign: boolean): Promise<UnpackedPackage> {
     const folder = join(this.workDir, `${name}-${architecture}`);
     await mkdir(folder, { recursive: true });
-    const options = isForeign
-      ? await remembered(this.foreignLists, architecture, () => this.updateForeignLists(architecture))
-      : [];
     const wanted = isForeign ? `${name}:${architecture}` : name;
+    const download = (options: readonly string[]) =>
+      runProcess(['apt-get', ...options, 'download', wanted], { cwd: folder, timeoutMs: DOWNLOAD_MS });
+    const byOwnLists = async () =>
+      download(await remembered(this.ownLists, architecture, () => this.updateOwnLists(architecture)));
     try {
-      await runProcess(['apt-get', ...options, 'download', wanted], { cwd: folder, timeoutMs: DOWNLOAD_MS });
+      // The computer's own lists may be old or not there, and only root may renew them.
+      await (isForeign ? byOwnLists() : download([]).catch(byOwnLists));
     } catch (error) {
       throw new MusterError('unavailable', `cannot get the package ${wanted}: ${messageOf(error)}`, {
         cause: error,
@@ -65,7 +67,7 @@ export class DebianPackages {
   }
 
   /** The options that let apt-get use package lists of its own, with this architecture in them. */
-  private async updateForeignLists(architecture: string): Promise<string[]> {
+  private async updateOwnLists(architecture: string): Promise<string[]> {
     const state = join(this.workDir, `apt-${architecture}`);
     await mkdir(join(state, 'lists', 'partial'), { recursive: true });
     await mkdir(join(state, 'cache', 'archives', 'partial'), { recursive: true });

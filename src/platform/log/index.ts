@@ -9,6 +9,8 @@ export function createLogger(options: { level: string; format: 'json' | 'pretty'
   return pino({
     level: options.level,
     name: options.name ?? 'muster',
+    // Without it an error is told without its message.
+    serializers: { error: pino.stdSerializers.err },
     redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`]), censor: '[masked]' },
     ...(options.format === 'pretty' ? { transport: { target: 'pino-pretty' } } : {}),
   });
