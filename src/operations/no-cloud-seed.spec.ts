@@ -27,6 +27,12 @@ it('names the machine, keeps its host keys and lets the deployment in', () => {
   });
 });
 
+it('quotes what YAML 1.1, as cloud-init reads it, would take for a number or a truth', () => {
+  const { networkConfig, metaData } = noCloudSeed({ ...wishes, mac: '52:54:00:57:52:02', hostname: 'no' });
+  expect(networkConfig).toMatch(/macaddress: ["']52:54:00:57:52:02["']/);
+  expect(metaData).toMatch(/local-hostname: ["']no["']/);
+});
+
 it('keeps hostile names inside their value', () => {
   const seed = noCloudSeed({ ...wishes, hostname: 'x\nruncmd: [reboot]' });
   expect(Object.keys(parse(seed.userData) as object)).not.toContain('runcmd');

@@ -19,9 +19,9 @@ export function noCloudSeed(wishes: SeedWishes): Seed {
   const { instanceId, hostname, mac } = wishes;
   const own = ownUserData(wishes);
   return {
-    metaData: stringify({ 'instance-id': instanceId, 'local-hostname': hostname }),
+    metaData: yaml11({ 'instance-id': instanceId, 'local-hostname': hostname }),
     userData: wishes.userData === null ? own : joinUserData(own, wishes.userData),
-    networkConfig: stringify({
+    networkConfig: yaml11({
       version: 2,
       ethernets: { boot: { match: { macaddress: mac }, dhcp4: true, 'dhcp-identifier': 'mac' } },
     }),
@@ -45,5 +45,13 @@ function ownUserData({ hostname, authorizedKeys, phoneHomeToken }: SeedWishes): 
       tries: 5,
     },
   };
-  return `#cloud-config\n${stringify(config)}`;
+  return `#cloud-config\n${yaml11(config)}`;
+}
+
+/**
+ * cloud-init reads YAML 1.1, in which a MAC address of decimal digits alone is a number to the base of sixty
+ * (yaml.org/type/int.html), and `no` is false: such texts are quoted.
+ */
+function yaml11(value: unknown): string {
+  return stringify(value, { version: '1.1' });
 }
