@@ -81,6 +81,8 @@ export class Sweeper {
       `select id from run where (status = 'running' or (status = 'paused' and cancelling)) and ($1
          or exists (select 1 from step where run_id = run.id and status = 'ready')
          or not exists (select 1 from step where run_id = run.id and status in ('queued', 'running')))
+       or status = 'paused' and not exists (
+         select 1 from step where run_id = run.id and status in ('queued', 'running', 'ready', 'needs-operator'))
        order by created_at`,
       [all],
     );

@@ -209,6 +209,15 @@ describe('steering', () => {
     await until('succeeded', run.id);
   });
 
+  it('a paused run ends also where the worker died right after its last step', async () => {
+    const run = await submit([{ key: 'g', kind: 'test.gate' }]);
+    await eventually('it has begun', () => trace.includes('g'));
+    await engine.runs.pause(run.id);
+    // The verdict is written, and whoever wrote it is gone before it looked at the run.
+    await dataSource.query(`update step set status = 'succeeded', fence = fence + 1 where run_id = $1`, [run.id]);
+    await until('succeeded', run.id);
+  });
+
   it('cancels: stops what has begun, once, and never starts the rest', async () => {
     const run = await submit([
       { key: 'g', kind: 'test.gate' },
