@@ -25,9 +25,10 @@ export class AbandonHandler implements StepHandler {
   async run(context: StepContext): Promise<StepOutcome> {
     const { machineId } = input.parse(context.input);
     try {
+      const known = await this.machines.get(machineId);
+      if (known.claim === null && known.deploymentId === null) return { kind: 'done' };
       await this.orders.cancelAll(machineId);
-      const machine = await this.backFromVisit(await this.machines.get(machineId));
-      if (machine.claim === null && machine.deploymentId === null) return { kind: 'done' };
+      const machine = await this.backFromVisit(known);
       await this.letGo(machine);
       return { kind: 'done', note: `${machine.name} is ${WRITTEN.includes(machine.state) ? 'broken' : machine.state}` };
     } catch (error) {
