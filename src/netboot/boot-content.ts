@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import { MusterError } from '../error.js';
 import {
   type BootFiles,
   type ContentStore,
@@ -7,6 +8,7 @@ import {
   selectImage,
   type ServableFile,
 } from '../images/index.js';
+import type { BootNonce } from '../machines/index.js';
 import type { Clock } from '../platform/clock.js';
 
 /** The files that a booting machine may fetch, each by an exact name. */
@@ -17,6 +19,19 @@ export interface BootContent {
   memoryFile(architecture: string, role: 'kernel' | 'initrd'): Promise<ServableFile | null>;
   /** By hash. */
   image(sha256: string): Promise<ServableFile | null>;
+}
+
+/** The memory environment for the machine of this nonce. Throws where there is none for its architecture. */
+export async function memoryFileFor(
+  content: Pick<BootContent, 'memoryFile'>,
+  { architecture }: Pick<BootNonce, 'architecture'>,
+  role: 'kernel' | 'initrd',
+): Promise<ServableFile> {
+  const file = await content.memoryFile(architecture, role);
+  if (file !== null) return file;
+  throw new MusterError('unavailable', `cannot boot into memory: there is no environment for ${architecture}`, {
+    hint: 'muster images build memory',
+  });
 }
 
 const KEPT_MS = 2000;

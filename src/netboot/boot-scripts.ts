@@ -2,7 +2,7 @@ import type { BootNonces, BootPurpose } from '../machines/index.js';
 import type { Clock } from '../platform/clock.js';
 import { type BootDecision, type BootMachine, type BootPolicy, decideBoot } from './boot-decision.js';
 import { architectureOf } from './boot-file.js';
-import { localDiskGrub, memoryGrub, nothingGrub, powerOffGrub } from './grub-config.js';
+import { type GrubTransport, localDiskGrub, memoryGrub, nothingGrub, powerOffGrub } from './grub-config.js';
 import {
   localDiskScript,
   memoryScript,
@@ -24,6 +24,8 @@ export interface MenuOperations {
 
 export interface ScriptRequest {
   language: 'ipxe' | 'grub';
+  /** How the files come that the script names; TFTP for GRUB alone. */
+  transport: GrubTransport;
   mac: string;
   uuid: string | null;
   /** Option 93 as a number, or iPXE's name. */
@@ -80,7 +82,7 @@ export class BootScripts {
     switch (decision.kind) {
       case 'memory': {
         const boot = await this.memoryBoot(request, decision.purpose, machine);
-        return isGrub ? memoryGrub(boot, reason) : memoryScript(boot, reason, request.scriptUrl);
+        return isGrub ? memoryGrub(boot, reason, request.transport) : memoryScript(boot, reason, request.scriptUrl);
       }
       case 'local-disk':
         return isGrub ? localDiskGrub(reason) : localDiskScript(request.bootUrl, reason);

@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import { grubStub, localDiskGrub, memoryGrub, nothingGrub, powerOffGrub } from './grub-config.js';
 
 it('sends each machine from the fixed stub to its own configuration', () => {
-  expect(grubStub('http://10.99.0.1:7480')).toBe(`insmod http
+  expect(grubStub('http://10.99.0.1:7480', 'http')).toBe(`insmod http
 configfile (http,10.99.0.1:7480)/boot/grub/\${net_default_mac}/grub.cfg
 `);
 });
 
 it('names no port where it is 80, which is all that GRUB before 2.12 knows', () => {
-  expect(grubStub('http://10.99.0.1:80')).toContain('(http,10.99.0.1)/boot/grub/');
+  expect(grubStub('http://10.99.0.1:80', 'http')).toContain('(http,10.99.0.1)/boot/grub/');
 });
 
 it('starts the memory environment', () => {
@@ -21,11 +21,17 @@ it('starts the memory environment', () => {
     mac: '52:54:00:aa:bb:01',
     extraArguments: [],
   };
-  expect(memoryGrub(boot, 'node-1 is deploying')).toBe(`echo "muster: node-1 is deploying"
+  expect(memoryGrub(boot, 'node-1 is deploying', 'http')).toBe(`echo "muster: node-1 is deploying"
 linux (http,10.99.0.1:7480)/boot/n/N0nce/vmlinuz muster.boot=http://10.99.0.1:7480 muster.agent=https://10.99.0.1:7481 muster.ca=c0ffee muster.nonce=N0nce muster.purpose=deploy BOOTIF=01-52-54-00-aa-bb-01
 initrd (http,10.99.0.1:7480)/boot/n/N0nce/initrd
 boot
 `);
+});
+
+it('stays with TFTP where it came by TFTP', () => {
+  expect(grubStub('http://10.99.0.1:7480', 'tftp')).toBe(
+    'configfile (tftp,10.99.0.1)/boot/grub/${net_default_mac}/grub.cfg\n',
+  );
 });
 
 it('goes on with the local disk', () => {

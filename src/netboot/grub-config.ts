@@ -1,18 +1,23 @@
 import { plain } from './ipxe-script.js';
 import { type MemoryBoot, memoryArguments } from './kernel-arguments.js';
 
-/** `(http,10.0.0.1:7480)`: GRUB's name for a server. Before 2.12 it knows no ports, so its own is left out. */
-function device(bootUrl: string): string {
-  return `(http,${bootUrl.replace('http://', '').replace(/:80$/, '')})`;
+/** How GRUB itself came, and goes on: the signed ones of some distributions know TFTP alone. */
+export type GrubTransport = 'http' | 'tftp';
+
+/** GRUB's name for a server. Before 2.12 it knows no ports, so HTTP's own is left out. */
+function device(bootUrl: string, transport: GrubTransport): string {
+  const { host, hostname } = new URL(bootUrl);
+  return `(${transport},${transport === 'tftp' ? hostname : host})`;
 }
 
 /** What the fixed stub says that firmware's GRUB reads first: it sends each machine to its own configuration. */
-export function grubStub(bootUrl: string): string {
-  return config('insmod http', `configfile ${device(bootUrl)}/boot/grub/\${net_default_mac}/grub.cfg`);
+export function grubStub(bootUrl: string, transport: GrubTransport): string {
+  const configuration = `configfile ${device(bootUrl, transport)}/boot/grub/\${net_default_mac}/grub.cfg`;
+  return transport === 'http' ? config('insmod http', configuration) : config(configuration);
 }
 
-export function memoryGrub(boot: MemoryBoot, title: string): string {
-  const files = `${device(boot.bootUrl)}/boot/n/${boot.nonce}`;
+export function memoryGrub(boot: MemoryBoot, title: string, transport: GrubTransport): string {
+  const files = `${device(boot.bootUrl, transport)}/boot/n/${boot.nonce}`;
   return config(
     `echo "muster: ${plain(title)}"`,
     `linux ${files}/vmlinuz ${memoryArguments(boot).join(' ')}`,

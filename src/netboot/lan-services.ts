@@ -12,8 +12,7 @@ import type { Logger } from '../platform/log/index.js';
 import { findAddress } from '../protocol/ipv4/index.js';
 import type { BootDecider, BootObserver } from './boot-client.js';
 import { DhcpServer } from './dhcp/index.js';
-import { grubStub } from './grub-config.js';
-import { TftpServer } from './tftp/index.js';
+import { TftpServer, type TftpServerOptions } from './tftp/index.js';
 
 interface LanParts {
   dataSource: DataSource;
@@ -32,8 +31,8 @@ export class LanServices {
 
   constructor(private readonly parts: LanParts) {}
 
-  /** Throws where a port cannot be bound. */
-  async start(): Promise<void> {
+  /** `content`: what TFTP serves beside boot files. Throws where a port cannot be bound. */
+  async start(content: TftpServerOptions['content']): Promise<void> {
     const { boot, log, observer, settings } = this.parts;
     const { interfaces, requestsPerSecondPerSource } = settings.boot;
     const leases = await this.openLeases();
@@ -44,7 +43,7 @@ export class LanServices {
     this.tftp = new TftpServer({
       ...common,
       files: this.parts.bootFiles,
-      content: (name, client) => this.contentOf(name, client.serverAddress),
+      content,
       whoIs: (address) => {
         const known = findAddress(address);
         return known === null ? null : leases.findByAddress(known);
@@ -65,11 +64,6 @@ export class LanServices {
   unknownMachinesAt(address: string): UnknownMachines | null {
     const parsed = findAddress(address);
     return parsed === null ? null : (this.leases?.findSubnetContaining(parsed)?.unknownMachines ?? null);
-  }
-
-  private contentOf(name: string, serverAddress: string): Buffer | null {
-    if (name !== 'grub/grub.cfg') return null;
-    return Buffer.from(grubStub(`http://${serverAddress}:${this.parts.settings.boot.httpPort}`));
   }
 
   private async openLeases(): Promise<LeaseBook> {

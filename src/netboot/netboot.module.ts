@@ -38,6 +38,7 @@ import { OrderWaiter } from './http/order-waiter.js';
 import { LanServices } from './lan-services.js';
 import { MachineSnapshot } from './machine-snapshot.js';
 import { SnapshotBootDecider } from './snapshot-boot-decider.js';
+import { TftpBoot } from './tftp-boot.js';
 
 const DATA_SOURCE = getDataSourceToken();
 const MENU_OPERATIONS = Symbol('MenuOperations');
@@ -86,6 +87,18 @@ const providers: Provider[] = [
     inject: [DATA_SOURCE, ContentStore, BootFiles, CLOCK],
     useFactory: (db: DataSource, store: ContentStore, files: BootFiles, clock: Clock) =>
       new StoredBootContent(db, store, files, clock),
+  },
+  {
+    provide: TftpBoot,
+    inject: [SETTINGS, CLOCK, BOOT_OBSERVER, BootScripts, StoredBootContent, BootNonces],
+    useFactory: (
+      { boot }: Settings,
+      clock: Clock,
+      observer: BootRecorder,
+      scripts: BootScripts,
+      content: StoredBootContent,
+      nonces: BootNonces,
+    ) => new TftpBoot({ ...boot, scripts, nonces, content, observer, clock }),
   },
   {
     provide: OrderWaiter,
@@ -161,6 +174,7 @@ export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(ChangeListener) private readonly listener: ChangeListener,
     @Inject(BootNonces) private readonly nonces: BootNonces,
     @Inject(LanServices) private readonly lan: LanServices,
+    @Inject(TftpBoot) private readonly tftp: TftpBoot,
   ) {}
 
   /** `menu` is the token of {@link MenuOperations} that one of `imports` exports. */
@@ -176,7 +190,7 @@ export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationS
     await this.nonces.forgetOld();
     await this.snapshot.start();
     await this.http.start();
-    await this.lan.start();
+    await this.lan.start((name, client) => this.tftp.find(name, client));
   }
 
   async beforeApplicationShutdown(): Promise<void> {

@@ -74,7 +74,7 @@ describe('machines that nobody knows, when they are switched on', () => {
     expect(machine).toMatchObject({ state: 'new', accepted: false, architecture: 'amd64' });
     expect(machine.facts).toMatchObject({
       architecture: 'amd64',
-      firmware: { mode: name },
+      firmware: { mode: name, secureBoot: name === 'uefi' ? false : null },
       nics: [{ driver: 'virtio_net', link: true, boot: true, mac: machine.macs[0] }],
       disks: [{ name: 'vda', bus: 'virtio', sizeBytes: 8 * 2 ** 30, serial: `${name}-d0` }],
       virtualization: 'qemu',

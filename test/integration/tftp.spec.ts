@@ -36,7 +36,12 @@ beforeAll(async () => {
 
 const options: TftpServerOptions = {
   files: { find: (name) => (name in contents ? { path: join(dir, name) } : null) },
-  content: (name) => (name === 'autoexec.ipxe' ? Buffer.from('#!ipxe\nexit\n') : null),
+  content: (name) =>
+    Promise.resolve(
+      name === 'autoexec.ipxe'
+        ? { source: Buffer.from('#!ipxe\nexit\n'), stage: 'boot file' as const, label: name }
+        : null,
+    ),
   observer: { seen: (event) => events.push(event) },
   whoIs: (address) => (address === '10.99.0.2' ? { mac: '52:54:00:ab:00:01', uuid: null } : null),
   log: silentLogger,

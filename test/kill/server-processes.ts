@@ -36,14 +36,14 @@ export class ServerProcesses {
     return pids.length;
   }
 
-  /** Starts the server as it was started before. Resolves when it says that it is ready. */
-  async start(): Promise<void> {
+  /** Starts the server as it was started before, with other settings where some are given. Resolves when it is ready. */
+  async start(settings: Record<string, string> = {}): Promise<void> {
     const from = statSync(this.log).size;
     const output = openSync(this.log, 'a');
     const child: ChildProcess = spawn('ip', ['netns', 'exec', this.namespace, ...this.argv], {
       detached: true,
       stdio: ['ignore', output, output],
-      env: this.environment,
+      env: { ...this.environment, ...settings },
     });
     closeSync(output);
     child.unref();

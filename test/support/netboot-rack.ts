@@ -5,10 +5,11 @@ import type { z } from 'zod';
 import type { BootSession, Machine, MachineDetail } from '../../src/api/contract/index.js';
 import { type MachineSpec, Rack, type RackMachine } from '../../src/lab/index.js';
 import { labEnvironment, startLabServer } from '../../src/lab/up/lab-server.js';
-import { type LabPlaces, musterCommand } from '../../src/lab/up/lab-places.js';
+import { inLab, type LabPlaces, musterCommand } from '../../src/lab/up/lab-places.js';
 import type { machineFacts } from '../../src/machines/index.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { PowerDriverRegistry, PowerService, QemuPowerDriver } from '../../src/power/index.js';
+import { ServerProcesses } from '../kill/server-processes.js';
 
 export type Facts = z.infer<typeof machineFacts>;
 
@@ -21,11 +22,13 @@ export class NetbootRack {
   private readonly power = new PowerService(
     {
       powerTarget: (machineId) =>
-        Promise.resolve({ machineId, driver: 'qemu', parameters: { socket: this.machineOf(machineId).socket } }),
+        Promise.resolve({ machineId, driver: 'qemu', parameters: { socket: this.machine(machineId).socket } }),
     },
     new PowerDriverRegistry([new QemuPowerDriver()]),
     systemClock,
   );
+
+  private server: ServerProcesses | null = null;
 
   private constructor(
     readonly rack: Rack,
@@ -43,8 +46,15 @@ export class NetbootRack {
     return new NetbootRack(await Rack.create({ name: namespace, dir }), places);
   }
 
-  startServer(): Promise<void> {
-    return startLabServer(this.rack, this.places, () => undefined);
+  startServer(settings: Record<string, string> = {}): Promise<void> {
+    return startLabServer(this.rack, this.places, () => undefined, settings);
+  }
+
+  /** SIGKILL to the server and all that it started, and the same again, with other settings where some are given. */
+  async killServer(settings: Record<string, string> = {}): Promise<void> {
+    this.server ??= this.takeServer();
+    await this.server.kill();
+    await this.server.start(settings);
   }
 
   /** `muster … --json`, as one types it beside the server. */
@@ -71,7 +81,7 @@ export class NetbootRack {
 
   /** The server's record of a machine of the rack; null where it has none. */
   async find(name: string): Promise<(MachineDetail & { facts: Facts | null }) | null> {
-    const { mac } = this.machineOf(name);
+    const { mac } = this.machine(name);
     const all = await this.muster<Machine[]>('machines', 'list');
     const found = all.find((each) => each.macs.includes(mac));
     return found === undefined ? null : this.muster('machines', 'show', found.name);
@@ -100,14 +110,19 @@ export class NetbootRack {
   }
 
   console(name: string): string {
-    const { serialLog } = this.machineOf(name);
+    const { serialLog } = this.machine(name);
     return existsSync(serialLog) ? readFileSync(serialLog, 'latin1') : '';
   }
 
   /** Its requests to one port of the server come to nothing, as behind a firewall. */
   async block(name: string, protocol: 'tcp' | 'udp', port: number): Promise<void> {
-    const chain = `type filter hook input priority 0; ether saddr ${this.machineOf(name).mac} ${protocol} dport ${port} drop;`;
+    const chain = `type filter hook input priority 0; ether saddr ${this.machine(name).mac} ${protocol} dport ${port} drop;`;
     await this.rack.exec(['nft', `table inet test { chain input { ${chain} }; }`]);
+  }
+
+  /** The file of an image in the server's store. */
+  imageFile(sha256: string): string {
+    return join(inLab.dataDir(this.places), 'images/sha256', sha256.slice(0, 2), sha256);
   }
 
   async destroy(): Promise<void> {
@@ -115,7 +130,12 @@ export class NetbootRack {
     rmSync(dirname(this.rack.dir), { recursive: true, force: true });
   }
 
-  private machineOf(name: string): RackMachine {
+  private takeServer(): ServerProcesses {
+    const { pid } = this.rack.processes.find((each) => each.what === 'muster serve')!;
+    return ServerProcesses.take(pid, this.places.namespace, inLab.serverLog(this.places));
+  }
+
+  machine(name: string): RackMachine {
     const machine = this.machines.get(name);
     if (machine === undefined) throw new Error(`there is no machine ${name} in the rack`);
     return machine;

@@ -20,6 +20,8 @@ export interface MachineSpec {
   nic?: NicModel;
   disks?: DiskSpec[];
   memoryMegabytes?: number;
+  /** Lower case with colons; default: one of its own. */
+  mac?: string;
 }
 
 /** A machine as it was built. */

@@ -168,7 +168,7 @@ export class Rack {
       memoryMegabytes: spec.memoryMegabytes ?? 1024,
       uuid: randomUUID(),
       // 52:54:00 is the prefix that QEMU's machines use.
-      mac: `52:54:00:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`,
+      mac: spec.mac ?? `52:54:00:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`,
       tap: `tap${this.machines.length}`,
       dir,
       socket: join(dir, 'qmp.sock'),

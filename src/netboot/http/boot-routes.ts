@@ -3,7 +3,7 @@ import { serveFile, type ServableFile } from '../../images/index.js';
 import { type BootNonces, usableMac, usableUuid } from '../../machines/index.js';
 import type { Clock } from '../../platform/clock.js';
 import type { BootEvent, BootObserver, BootStage } from '../boot-client.js';
-import type { BootContent } from '../boot-content.js';
+import { type BootContent, memoryFileFor } from '../boot-content.js';
 import { bootUrl } from '../boot-file.js';
 import type { BootScripts, ScriptRequest } from '../boot-scripts.js';
 import { grubStub } from '../grub-config.js';
@@ -35,7 +35,7 @@ export function bootRoutes(parts: BootRoutesParts): Route[] {
       methods: READ,
       pattern: /^\/boot\/(files\/)?grub\/grub\.cfg$/,
       run: (exchange) => {
-        sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort)));
+        sendText(exchange, grubStub(bootUrl(exchange.server, parts.httpPort), 'http'));
         return Promise.resolve();
       },
     },
@@ -108,6 +108,7 @@ function scriptRequest(
   const choice = exchange.query.get('choice');
   return {
     language,
+    transport: 'http',
     mac,
     uuid,
     architecture,
@@ -124,11 +125,7 @@ async function serveMemory(parts: BootRoutesParts, exchange: Exchange): Promise<
   const nonce = await parts.nonces.findLive(exchange.path.nonce ?? '');
   if (nonce === null) throw new MusterError('not-found', 'not found');
   const role = exchange.path.name === 'vmlinuz' ? 'kernel' : 'initrd';
-  const file = await parts.content.memoryFile(nonce.architecture, role);
-  if (file === null)
-    throw new MusterError('unavailable', `cannot boot into memory: there is no environment for ${nonce.architecture}`, {
-      hint: 'muster images build debian@12',
-    });
+  const file = await memoryFileFor(parts.content, nonce, role);
   await serveAndTell(parts, exchange, file, role, role, nonce.mac);
 }
 

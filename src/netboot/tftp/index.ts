@@ -1,1 +1,7 @@
-export { TftpServer, type BootFileReader, type TftpServerOptions } from './tftp-server.js';
+export {
+  TftpServer,
+  type BootFileReader,
+  type TftpClient,
+  type TftpContent,
+  type TftpServerOptions,
+} from './tftp-server.js';

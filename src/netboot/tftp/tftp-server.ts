@@ -12,7 +12,7 @@ import {
   type TftpPacket,
   type TransferLimits,
 } from '../../protocol/tftp/index.js';
-import type { BootEvent, BootObserver } from '../boot-client.js';
+import type { BootEvent, BootObserver, BootStage } from '../boot-client.js';
 import { RateLimit } from '../rate-limit.js';
 import { FileCache } from './file-cache.js';
 import { TransferRunner, type TransferEnd } from './transfer.js';
@@ -28,10 +28,27 @@ export interface BootFileReader {
   find(name: string): { path: string } | null;
 }
 
+export interface TftpClient {
+  address: string;
+  /** Where it asked. */
+  serverAddress: string;
+}
+
+export interface TftpContent {
+  source: Buffer | { path: string };
+  stage: BootStage;
+  /** What events call it: a name on the wire may hold a secret. */
+  label: string;
+}
+
+interface Sent extends Omit<TftpContent, 'source'> {
+  bytes: Buffer;
+}
+
 export interface TftpServerOptions {
   files: BootFileReader;
-  /** What is not a file: `autoexec.ipxe`, `grub/grub.cfg`. Null: not found. Asked first; from memory, never a wait. */
-  content?: (name: string, client: { address: string; serverAddress: string }) => Buffer | null;
+  /** What is made for the client, or has another name than its file. Null: no such name. Asked first. */
+  content?: (name: string, client: TftpClient) => Promise<TftpContent | null>;
   observer: BootObserver;
   /** Whose address this is, where a lease tells. */
   whoIs?: (address: string) => { mac: string | null; uuid: string | null } | null;
@@ -187,12 +204,17 @@ export class TftpServer {
   }
 
   /** GRUB asks with a slash in front. All else must be as the manifest has it: no path is ever walked. */
-  private async contentOf(name: string, address: string, serverAddress: string): Promise<Buffer | null> {
+  private async contentOf(name: string, address: string, serverAddress: string): Promise<Sent | null> {
     const exact = name.replace(/^\/+/, '');
-    const made = this.options.content?.(exact, { address, serverAddress }) ?? null;
-    if (made !== null) return made;
-    const file = this.options.files.find(exact);
-    return file === null ? null : this.cache.read(file.path);
+    const made = (await this.options.content?.(exact, { address, serverAddress })) ?? this.fileOf(exact);
+    if (made === null) return null;
+    const { source, ...rest } = made;
+    return { ...rest, bytes: Buffer.isBuffer(source) ? source : await this.cache.read(source.path) };
+  }
+
+  private fileOf(name: string): TftpContent | null {
+    const file = this.options.files.find(name);
+    return file === null ? null : { source: file, stage: 'boot file', label: name };
   }
 
   private async beginTransfer(
@@ -200,7 +222,7 @@ export class TftpServer {
     request: Request,
     client: Client,
     serverAddress: string,
-    content: Buffer,
+    { bytes, stage, label }: Sent,
   ): Promise<void> {
     const udp = await (this.options.open ?? openUdp)({
       address: serverAddress,
@@ -208,10 +230,10 @@ export class TftpServer {
       sendBufferBytes: SEND_BUFFER_BYTES,
     });
     await connected(udp.socket, client);
-    const sent = request.mode === 'octet' ? content : toNetascii(content);
+    const sent = request.mode === 'octet' ? bytes : toNetascii(bytes);
     const onEnd = (end: TransferEnd) => {
       this.forget(key, client.address);
-      this.observe(client.address, endEvent(request.name, sent.length, end));
+      this.observe(client.address, { stage, ...endEvent(label, sent.length, end) });
     };
     const limits = this.options.limits ?? DEFAULT_LIMITS;
     this.transfers.set(key, new TransferRunner(udp, sent, onEnd, request.options, limits));
@@ -227,15 +249,16 @@ export class TftpServer {
     this.refuse(socket, from, TFTP_ERROR.fileNotFound, 'no such file');
     const file = printable(name);
     this.observe(from.address, {
+      stage: 'boot file',
       message: `asked for ${file}: there is no such file`,
       details: { file, bytes: 0, aborted: true, found: false },
     });
   }
 
-  private observe(address: string, event: Pick<BootEvent, 'message' | 'details'>): void {
+  private observe(address: string, event: Pick<BootEvent, 'stage' | 'message' | 'details'>): void {
     try {
       const who = this.options.whoIs?.(address) ?? { mac: null, uuid: null };
-      this.options.observer.seen({ at: new Date(), ...who, address, stage: 'boot file', ...event });
+      this.options.observer.seen({ at: new Date(), ...who, address, ...event });
     } catch (error) {
       this.options.log.warn({ error: messageOf(error) }, 'cannot record what was seen of a machine');
     }
@@ -270,7 +293,10 @@ function endEvent(name: string, sizeBytes: number, end: TransferEnd): Pick<BootE
   return { message, details: { file, bytes, sizeBytes, aborted: aborted !== null && !probe, probe, repeated } };
 }
 
-/** A name from the network, fit for a log. */
+/** A name from the network, fit for a log: without what may be a nonce. */
 function printable(name: string): string {
-  return name.replace(/[^\x20-\x7e]/g, '?').slice(0, 120);
+  return name
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replace(/(boot\/n\/)[^/]*/, '$1…')
+    .slice(0, 120);
 }

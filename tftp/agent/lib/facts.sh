@@ -97,7 +97,8 @@ secure_boot() {
   modprobe -qab efivarfs
   mount -t efivarfs efivarfs /sys/firmware/efi/efivars 2> /dev/null
   variable=/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
-  [ -r "$variable" ] && od -An -tu1 -j4 -N1 "$variable" | tr -d ' '
+  # Read from its start: this file system does not seek.
+  [ -r "$variable" ] && od -An -tu1 "$variable" | awk '{print $5}'
 }
 
 # The hypervisor's name, nothing on bare metal.
