@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { machinesRoutes, type Run } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { followRun } from './follow-run.js';
+import { plain } from './format.js';
 import { collect } from './options.js';
 
 interface Waiting {
@@ -28,7 +29,6 @@ export const registerOperations: Register = (machines, context) => {
 
 const registerSimple: Register = (machines, context) => {
   const simple = [
-    { name: 'commission', summary: 'take its facts and test its hardware', route: machinesRoutes.commission },
     { name: 'test', summary: 'test its memory and disks', route: machinesRoutes.test },
     { name: 'exit-rescue', summary: 'boot it from its disk again', route: machinesRoutes.exitRescue },
     { name: 'retry', summary: 'go on with the operation that failed', route: machinesRoutes.retry },
@@ -42,6 +42,14 @@ const registerSimple: Register = (machines, context) => {
         await follow(context, run, options);
       });
   }
+  waiting(machines.command('commission <machine>'))
+    .summary('take its facts and test its hardware')
+    .option('--no-tests', 'its facts alone')
+    .action(async (machine: string, options: Waiting & { tests: boolean }) => {
+      const body = { tests: options.tests };
+      const { run } = await context.api.call(machinesRoutes.commission, { params: { machine }, body });
+      await follow(context, run, options);
+    });
   machines
     .command('abort <machine>')
     .summary('stop what it is doing')
@@ -159,7 +167,8 @@ async function follow(context: CliContext, run: Run, options: Waiting): Promise<
     return;
   }
   const ended = await followRun(context, run.id);
-  context.show(ended, () => `${ended.title}: ${ended.status}`);
+  const notes = ended.steps.flatMap(({ note }) => (note === null ? [] : [plain(note)]));
+  context.show(ended, () => [`${ended.title}: ${ended.status}`, ...notes].join('\n'));
 }
 
 function keysOf(files: readonly string[] | undefined): string[] {

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { machinesRoutes, machineState, type Machine } from '../api/contract/index.js';
 import { registerBootLog } from './cmd-machines-boot-log.js';
+import { registerMachineEvents } from './cmd-machines-events.js';
 import { registerOperations } from './cmd-machines-operate.js';
 import { showMachine } from './cmd-machines-show.js';
 import { machineRow } from './cmd-status.js';
@@ -16,6 +17,7 @@ export const registerMachines: Register = (program, context) => {
   registerDescribe(machines, context);
   registerOperations(machines, context);
   registerBootLog(machines, context);
+  registerMachineEvents(machines, context);
 };
 
 const registerList: Register = (machines, context) => {

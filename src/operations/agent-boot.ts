@@ -13,10 +13,8 @@ import type { JsonObject } from '../plan/index.js';
 import type { PowerService } from '../power/index.js';
 import { failureOf } from './step-failure.js';
 
-/** How long a machine may take from power-on until its agent calls; server firmware alone can take five minutes. */
-const AGENT_LIMIT_SECONDS = 900;
-/** Secrets go to a boot that began within this time after muster's own power-on. */
-const WINDOW_SECONDS = AGENT_LIMIT_SECONDS;
+/** From power-on until the agent of a machine calls. */
+const CALL_HOME_SECONDS = 900;
 const POLL_MS = 1000;
 
 const bootState = z.object({
@@ -43,7 +41,14 @@ interface BootServices {
  * called again at any instant; what has been done is kept in the step's own notes.
  */
 export class AgentBoot {
-  constructor(private readonly services: BootServices) {}
+  /**
+   * `callHomeSeconds`: how long a machine may take from power-on until its agent calls. Secrets go to a boot that began
+   * within this time after muster's own power-on.
+   */
+  constructor(
+    private readonly services: BootServices,
+    private readonly callHomeSeconds = CALL_HOME_SECONDS,
+  ) {}
 
   /** The agent, or what the step comes to meanwhile. An agent that is up and good for this purpose is kept. */
   async ensure(
@@ -69,7 +74,7 @@ export class AgentBoot {
       if (await this.isAnotherAwaited(context, machine)) return { kind: 'again', afterMs: POLL_MS };
       await this.note(context, { phase: 'switching', since, reported: '' });
       await agents.endAll(machine.id);
-      await machines.openWindow(machine.id, WINDOW_SECONDS);
+      await machines.openWindow(machine.id, this.callHomeSeconds);
       if (!(await power.bootOnceFromNetwork(machine.id, context.signal)))
         await context.log(
           'its power driver cannot choose the boot device: the network must be first in its boot order\n',
@@ -94,7 +99,7 @@ export class AgentBoot {
       await this.services.machines.setUuid(machine.id, uuid);
       return false;
     }
-    return !(await this.services.machines.awaitAlone(machine.id, WINDOW_SECONDS));
+    return !(await this.services.machines.awaitAlone(machine.id, this.callHomeSeconds));
   }
 
   private async wait(context: StepContext, machine: Machine, since: Date, reported: string): Promise<StepOutcome> {
@@ -105,12 +110,12 @@ export class AgentBoot {
       await this.note(context, { phase: 'waiting', since: since.toISOString(), reported: last.id });
     }
     const waitedMs = context.clock.now().getTime() - since.getTime();
-    if (waitedMs < AGENT_LIMIT_SECONDS * 1000) return { kind: 'again', afterMs: POLL_MS };
+    if (waitedMs < this.callHomeSeconds * 1000) return { kind: 'again', afterMs: POLL_MS };
     const reason = await this.services.sessions.whyStalled(machine.id, since);
     return {
       kind: 'failed',
       failure: 'transient',
-      reason: `${machine.name} did not call home within ${AGENT_LIMIT_SECONDS} s: ${reason}`,
+      reason: `${machine.name} did not call home within ${this.callHomeSeconds} s: ${reason}`,
       hint: `muster machines boot-log ${machine.name}`,
     };
   }

@@ -82,7 +82,8 @@ export class OperationsModule implements OnModuleInit, OnApplicationBootstrap, B
 
   onModuleInit(): void {
     const { machines, agents, orders, sessions, claims, tokens, images, power, secrets } = this;
-    const parts = { machines, agents, orders, sessions, claims, tokens, images, power, secrets };
+    const { callHomeSeconds } = this.settings.boot;
+    const parts = { machines, agents, orders, sessions, claims, tokens, images, power, secrets, callHomeSeconds };
     for (const handler of machineHandlers(parts)) this.registry.register(handler);
   }
 

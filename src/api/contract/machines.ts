@@ -101,6 +101,22 @@ export const bootEvent = z
   .meta({ id: 'BootEvent' });
 export type BootEvent = z.infer<typeof bootEvent>;
 
+/** Something that happened to a machine, or that somebody did to it. */
+export const machineEvent = z
+  .object({
+    id: z.string(),
+    at: time,
+    kind: z.string().describe('`state`, `enlisted`, `accepted`, `mac-conflict`, `nonce-replayed`, …'),
+    level: z
+      .enum(['info', 'warning', 'question', 'alert'])
+      .describe('`question`: somebody should look and decide; `alert`: somebody may be attacking'),
+    message: z.string(),
+    actor: z.string(),
+    details: anyObject,
+  })
+  .meta({ id: 'MachineEvent' });
+export type MachineEvent = z.infer<typeof machineEvent>;
+
 /** Everything seen of one machine between power-on and "up". */
 export const bootSession = z
   .object({
@@ -277,6 +293,23 @@ export const machinesRoutes = {
     pooled: true,
     query: z.object({ limit: z.coerce.number().int().min(1).max(50).default(5) }),
     response: z.object({ items: z.array(bootSession) }),
+  }),
+  events: route({
+    id: 'machines.events',
+    method: 'GET',
+    path: '/v1/machines/:machine/events',
+    summary: 'What happened to it and who did it, oldest first',
+    role: 'viewer',
+    pooled: true,
+    query: z.object({
+      after: z
+        .string()
+        .regex(/^\d{1,18}$/)
+        .default('0')
+        .describe('Only those after the event of this id'),
+      limit: z.coerce.number().int().min(1).max(1000).default(500),
+    }),
+    response: z.object({ items: z.array(machineEvent) }),
   }),
 };
 

@@ -16,7 +16,7 @@ import {
 import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
 import { MachineDirectory } from '../machine-directory.js';
 import { pageOfSorted } from '../pagination.js';
-import { bootSessionView, machineForAudit } from '../views/machine-view.js';
+import { bootSessionView, machineEventView, machineForAudit } from '../views/machine-view.js';
 
 /** A session with nothing new for this long has stopped. */
 const STALL_MS = 90_000;
@@ -154,6 +154,17 @@ export class MachinesController {
       return bootSessionView(session, events, reason);
     });
     return { items: await Promise.all(items) };
+  }
+
+  @Endpoint(machinesRoutes.events)
+  async events(
+    @Param('machine') reference: string,
+    @GivenQuery() query: QueryOf<typeof machinesRoutes.events>,
+    @Who() who: Principal,
+  ): Promise<ResponseOf<typeof machinesRoutes.events>> {
+    const { id } = await this.directory.get(reference, who);
+    const events = await this.machines.events(id, query.after, query.limit);
+    return { items: events.map(machineEventView) };
   }
 
   private async noted(note: AuditNote, before: StoredMachine, work: () => Promise<unknown>): Promise<Machine> {

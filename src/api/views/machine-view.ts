@@ -2,9 +2,10 @@ import type {
   BootEventRow,
   BootSession as StoredSession,
   Machine as StoredMachine,
+  MachineEvent as StoredMachineEvent,
   PowerStateRead,
 } from '../../machines/index.js';
-import type { BootEvent, BootSession, Machine, MachineDetail } from '../contract/index.js';
+import type { BootEvent, BootSession, Machine, MachineDetail, MachineEvent } from '../contract/index.js';
 
 /** What is known of a machine beside its record. */
 export interface MachineContext {
@@ -66,6 +67,11 @@ export function bootSessionView(
     stallReason,
     events: events.map(bootEventView),
   };
+}
+
+export function machineEventView(event: StoredMachineEvent): MachineEvent {
+  const { id, kind, level, message, actor, details } = event;
+  return { id, at: event.at.toISOString(), kind, level, message, actor, details };
 }
 
 function bootEventView(event: BootEventRow): BootEvent {

@@ -42,12 +42,14 @@ export interface OperationParts {
   probe?: typeof probeHostKey;
   /** How long an enlisted machine waits to be accepted before its step asks for an operator. Default: 30. */
   acceptSeconds?: number;
+  /** How long a machine may take from power-on until its agent calls. Default: 900. */
+  callHomeSeconds?: number;
 }
 
 /** Every handler of the kinds `machine.*`. */
 export function machineHandlers(parts: OperationParts): StepHandler[] {
   const { machines, agents, orders, sessions, claims, tokens, images, power, secrets, probe = probeHostKey } = parts;
-  const boot = new AgentBoot({ machines, agents, orders, sessions, power });
+  const boot = new AgentBoot({ machines, agents, orders, sessions, power }, parts.callHomeSeconds);
   const runner = new OrderRunner(boot, orders);
   const handlers = [
     new EnlistHandler(machines, boot, parts.acceptSeconds),

@@ -1,5 +1,11 @@
 import { z } from 'zod';
-import { BOOT_PURPOSES, type MachinesService, type OrderKind, orderParameters } from '../../machines/index.js';
+import {
+  BOOT_PURPOSES,
+  hostKeysResult,
+  type MachinesService,
+  type OrderKind,
+  orderParameters,
+} from '../../machines/index.js';
 import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index.js';
 import type { OrderRunner } from '../agent-order.js';
 import { gate, machineStepInput } from '../gate.js';
@@ -38,7 +44,16 @@ export class OrderHandler implements StepHandler {
     const stop = gate(machine, step);
     if (stop !== null) return stop;
     const checked = orderParameters[order].parse(parameters);
-    return this.runner.run(context, machine, purpose, () => ({ kind: order, parameters: checked, timeoutSeconds }));
+    const wanted = () => ({ kind: order, parameters: checked, timeoutSeconds });
+    const outcome = await this.runner.run(context, machine, purpose, wanted);
+    return order === 'rescue' && outcome.kind === 'done' ? this.told(outcome, step.machineId) : outcome;
+  }
+
+  /** Who logs in must be able to know the machine: the keys of its SSH server are new at every rescue. */
+  private async told(outcome: Extract<StepOutcome, { kind: 'done' }>, machineId: string): Promise<StepOutcome> {
+    const { hostKeys } = hostKeysResult.parse(outcome.outputs);
+    const { address } = await this.machines.get(machineId);
+    return { ...outcome, note: `ssh root@${address ?? 'its address'}; its host keys: ${hostKeys.join(', ')}` };
   }
 
   async cancel(context: StepContext): Promise<void> {

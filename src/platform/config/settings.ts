@@ -64,6 +64,12 @@ export const settingsSchema = z.strictObject({
         .preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean())
         .default(false)
         .describe("Give UEFI machines the distribution's signed shim and GRUB instead of iPXE"),
+      callHomeSeconds: z.coerce
+        .number()
+        .int()
+        .min(30)
+        .default(900)
+        .describe('From power-on until the agent of a machine calls; firmware of servers alone can take five minutes'),
       menuTimeoutSeconds: z.coerce.number().int().min(0).default(30),
       menuSshKeys: list
         .default([])

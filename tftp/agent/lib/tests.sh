@@ -30,7 +30,8 @@ order_test_disk() {
     names=$(disk_by_path "$only")
     [ -n "$names" ] || fail_permanent "no disk $only; here: $(disk_list)"
   fi
-  [ -n "$names" ] || fail_permanent "no disk to test (controllers: $(storage_controllers))"
+  # One that runs from memory needs none; a controller without a driver is named.
+  [ -n "$names" ] || echo "no disk to test (controllers: $(storage_controllers))"
   results=''
   for name in $names; do
     disk_details "$name"
