@@ -235,6 +235,12 @@ export class MachinesService {
     return this.changes.fail(machineId, reason);
   }
 
+  /** It is tried again: what went wrong before no longer stands. */
+  async clearFailure(machineId: string): Promise<void> {
+    const cleared = { failed: false, failedReason: null };
+    await this.dataSource.manager.update(Machine, { id: machineId, failed: true }, cleared);
+  }
+
   event(machineId: string | null, event: NewEvent): Promise<void> {
     return this.changes.event(machineId, event);
   }
