@@ -24,6 +24,14 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          name: 'machines',
+          include: ['test/machines/**/*.spec.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });

@@ -57,10 +57,10 @@ export class NetbootRack {
     await this.server.start(settings);
   }
 
-  /** `muster … --json`, as one types it beside the server. */
+  /** `muster … --json`, as one types it beside the server. An install beside other work takes many minutes. */
   async muster<Result>(...words: string[]): Promise<Result> {
     const argv = [...musterCommand(), '--json', ...words];
-    const { stdout } = await this.rack.exec(argv, { environment: labEnvironment(this.places), timeoutMs: BOOT_MS });
+    const { stdout } = await this.rack.exec(argv, { environment: labEnvironment(this.places), timeoutMs: 3 * BOOT_MS });
     return JSON.parse(stdout) as Result;
   }
 
