@@ -8,6 +8,7 @@ import { Images1790000004000 } from './1790000004000-images.js';
 import { Access1790000005000 } from './1790000005000-access.js';
 import { Deployments1790000006000 } from './1790000006000-deployments.js';
 import { PowerReadings1790000007000 } from './1790000007000-power-readings.js';
+import { StormIndexes1790000008000 } from './1790000008000-storm-indexes.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -20,4 +21,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Access1790000005000,
   Deployments1790000006000,
   PowerReadings1790000007000,
+  StormIndexes1790000008000,
 ];

@@ -1,13 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { type DataSource, In } from 'typeorm';
+import { type DataSource, type EntityManager, In } from 'typeorm';
 import { MusterError } from '../error.js';
 import type { JsonObject } from '../plan/index.js';
 import type { Clock } from '../platform/clock.js';
+import { Gathering } from '../platform/database/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
 import { AgentOrderLog } from './agent-order-log.entity.js';
 import { AgentOrder } from './agent-order.entity.js';
 import { type OrderKind, type OrderParameters, orderParameters, type OrderResult } from './agent-orders.js';
 import type { AgentSession } from './agent-session.entity.js';
+import {
+  ADD_LOG,
+  ADD_ORDER,
+  CONCLUDE_ORDER,
+  FIND_WORK,
+  type FoundWork,
+  REPORT_PROGRESS,
+  TAKE_ORDERS,
+} from './agent-statements.js';
+import type { MachineState } from './lifecycle.js';
 
 export interface OrderRequest<Kind extends OrderKind> {
   machineId: string;
@@ -26,6 +37,26 @@ export interface IssuedOrder {
   timeoutSeconds: number;
 }
 
+/** What an agent that asks finds: the state of its machine (null: gone), and what it is to do. */
+export interface Work {
+  machine: { state: MachineState; acceptedAt: Date | null } | null;
+  order: IssuedOrder | null;
+}
+
+interface Taking {
+  orderId: string;
+  sessionId: string;
+  /** An earlier boot had begun it. */
+  isLeftOver: boolean;
+}
+
+interface Progress {
+  orderId: string;
+  machineId: string;
+  percent: number;
+  message: string;
+}
+
 const OPEN = ['pending', 'running'] as const;
 /** They carry user-data and keys, so they go to a boot that muster itself began. */
 const SECRET_KINDS: readonly OrderKind[] = ['install', 'boot-ram', 'rescue'];
@@ -37,25 +68,35 @@ const LONGEST_LOG_BYTES = 8 * 1024 * 1024;
 
 /** What agents are told to do: one at a time per machine, in the order in which it was asked for. */
 export class AgentOrders {
+  private readonly searches: Gathering<AgentSession, FoundWork | undefined>;
+  private readonly takings: Gathering<Taking, null>;
+  private readonly reports: Gathering<Progress, boolean>;
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly secrets: SecretBox,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.searches = new Gathering((sessions) => this.findWork(sessions));
+    this.takings = new Gathering((takings) => this.takeAll(takings));
+    this.reports = new Gathering((reports) => this.reportAll(reports));
+  }
 
   /** Stores the order once per key; the order as it stands now is returned either way. */
   async enqueue<Kind extends OrderKind>(request: OrderRequest<Kind>): Promise<AgentOrder> {
+    await this.enqueueIn(this.dataSource, request);
+    return this.dataSource.getRepository(AgentOrder).findOneByOrFail({ key: request.key });
+  }
+
+  /** The same, as a part of the manager's transaction. */
+  async enqueueIn<Kind extends OrderKind>(
+    manager: DataSource | EntityManager,
+    request: OrderRequest<Kind>,
+  ): Promise<void> {
     const id = randomUUID();
     const parameters = this.secrets.seal(JSON.stringify(orderParameters[request.kind].parse(request.parameters)), id);
     const { machineId, key, kind, timeoutSeconds } = request;
-    await this.dataSource
-      .createQueryBuilder()
-      .insert()
-      .into(AgentOrder)
-      .values({ id, machineId, key, kind, parameters, timeoutSeconds })
-      .orIgnore()
-      .execute();
-    return this.dataSource.getRepository(AgentOrder).findOneByOrFail({ key });
+    await ADD_ORDER.run(manager, [id, machineId, key, kind, parameters, timeoutSeconds]);
   }
 
   find(key: string): Promise<AgentOrder | null> {
@@ -70,67 +111,70 @@ export class AgentOrders {
   }
 
   /**
-   * The order that this session is to carry out now: the one it has already, or the next. An order that an earlier
-   * boot left unfinished is given again, whole.
+   * What this session is to carry out now: the order that it has already, or the next. An order that an earlier boot
+   * left unfinished is given again, whole.
    */
-  async nextFor(session: AgentSession, isAccepted: boolean): Promise<IssuedOrder | null> {
-    await this.settleLeft(session);
-    const order = await this.dataSource
-      .getRepository(AgentOrder)
-      .findOne({ where: { machineId: session.machineId, status: In(OPEN) }, order: { sequence: 'ASC' } });
-    if (order === null) return null;
-    const refusal = refusalOf(order, session, isAccepted);
+  async workFor(session: AgentSession): Promise<Work> {
+    const found = await this.searches.ask(session);
+    if (found?.state == null) return { machine: null, order: null };
+    const { id, kind, timeoutSeconds, state, acceptedAt } = found;
+    const machine = { state, acceptedAt };
+    if (id === null) return { machine, order: null };
+    const refusal = refusalOf(kind, session, acceptedAt !== null);
     if (refusal !== null) {
-      await this.conclude(order.id, { ok: false, error: refusal, failure: 'permanent' });
-      return null;
+      await this.conclude(id, { ok: false, error: refusal, failure: 'permanent' });
+      return { machine, order: null };
     }
-    const now = this.clock.now();
-    const again = order.sessionId === session.id ? {} : { issuedAt: now, activeAt: now, percent: 0, message: '' };
-    await this.dataSource.manager.update(
-      AgentOrder,
-      { id: order.id, status: In(OPEN) },
-      { status: 'running', sessionId: session.id, ...again },
-    );
-    if (order.sessionId !== null && order.sessionId !== session.id)
-      await this.dataSource.manager.delete(AgentOrderLog, { orderId: order.id });
-    const { id, kind, timeoutSeconds } = order;
-    return { id, kind, timeoutSeconds, parameters: JSON.parse(this.secrets.open(order.parameters, id)) as JsonObject };
+    const isLeftOver = found.sessionId !== null && found.sessionId !== session.id;
+    await this.takings.ask({ orderId: id, sessionId: session.id, isLeftOver });
+    const parameters = JSON.parse(this.secrets.open(found.parameters, id)) as JsonObject;
+    return { machine, order: { id, kind, timeoutSeconds, parameters } };
   }
 
-  /** A reboot that an earlier boot was told of has happened: this boot is the proof. */
-  private async settleLeft(session: AgentSession): Promise<void> {
-    const result = { ok: true, output: {} } as const;
-    await this.dataSource
-      .createQueryBuilder()
-      .update(AgentOrder)
-      .set({ status: 'succeeded', percent: 100, result: result, finishedAt: this.clock.now() })
-      .where({ machineId: session.machineId, status: 'running', kind: In(LEAVING_KINDS) })
-      .andWhere('session_id <> :session', { session: session.id })
-      .execute();
+  private async findWork(sessions: readonly AgentSession[]): Promise<(FoundWork | undefined)[]> {
+    const [ids, machineIds] = [sessions.map(({ id }) => id), sessions.map(({ machineId }) => machineId)];
+    const rows = await FIND_WORK.run(this.dataSource, [ids, machineIds, this.clock.now(), LEAVING_KINDS]);
+    const found = new Map(rows.map((row) => [row.askedBy, row]));
+    return sessions.map(({ id }) => found.get(id));
+  }
+
+  private async takeAll(takings: readonly Taking[]): Promise<null[]> {
+    const leftOver = takings.filter(({ isLeftOver }) => isLeftOver).map(({ orderId }) => orderId);
+    const [orderIds, sessionIds] = [takings.map(({ orderId }) => orderId), takings.map(({ sessionId }) => sessionId)];
+    await TAKE_ORDERS.run(this.dataSource, [orderIds, sessionIds, this.clock.now(), leftOver]);
+    return takings.map(() => null);
   }
 
   async progress(orderId: string, session: AgentSession, percent: number, message: string): Promise<void> {
-    const { affected } = await this.dataSource.manager.update(
-      AgentOrder,
-      { id: orderId, machineId: session.machineId, status: 'running' },
-      { percent, message, activeAt: this.clock.now() },
-    );
-    if (affected !== 1) await this.ownedBy(orderId, session);
+    const isTaken = await this.reports.ask({ orderId, machineId: session.machineId, percent, message });
+    if (!isTaken) await this.ownedBy(orderId, session);
+  }
+
+  /** Of two reports of one order at once the later one counts. */
+  private async reportAll(reports: readonly Progress[]): Promise<boolean[]> {
+    const last = [...new Map(reports.map((report) => [report.orderId, report])).values()];
+    const columns = [
+      last.map(({ orderId }) => orderId),
+      last.map(({ machineId }) => machineId),
+      last.map(({ percent }) => percent),
+      last.map(({ message }) => message),
+    ];
+    const rows = await REPORT_PROGRESS.run(this.dataSource, [...columns, this.clock.now()]);
+    const taken = new Set(rows.map(({ id }) => id));
+    return reports.map(({ orderId }) => taken.has(orderId));
   }
 
   /** Stores a piece of the log at its place; a piece that is there already is left as it is. */
   async appendLog(orderId: string, session: AgentSession, offsetBytes: number, content: string): Promise<void> {
-    await this.ownedBy(orderId, session);
-    if (offsetBytes + content.length > LONGEST_LOG_BYTES) return;
-    await this.dataSource
-      .createQueryBuilder()
-      .insert()
-      .into(AgentOrderLog)
-      // Postgres knows no NUL in text.
-      .values({ orderId, offsetBytes, content: content.replaceAll('\0', '\uFFFD') })
-      .orIgnore()
-      .execute();
-    await this.dataSource.manager.update(AgentOrder, { id: orderId }, { activeAt: this.clock.now() });
+    if (offsetBytes + content.length > LONGEST_LOG_BYTES) {
+      await this.ownedBy(orderId, session);
+      return;
+    }
+    // Postgres knows no NUL in text.
+    const text = content.replaceAll('\0', '\uFFFD');
+    const given = [orderId, session.machineId, this.clock.now(), offsetBytes, text];
+    const [owned] = await ADD_LOG.run(this.dataSource, given);
+    if (owned === undefined) await this.ownedBy(orderId, session);
   }
 
   /** The log's pieces from this offset on, in order. */
@@ -142,12 +186,6 @@ export class AgentOrders {
       .orderBy('piece.offset_bytes')
       .take(200)
       .getMany();
-  }
-
-  /** Stores the result, once: a second one of the same order changes nothing. True for the first. */
-  async finish(orderId: string, session: AgentSession, result: OrderResult): Promise<boolean> {
-    await this.ownedBy(orderId, session);
-    return this.conclude(orderId, result);
   }
 
   /** Takes an order back. One that the agent has begun is only marked: its result will not count. */
@@ -170,16 +208,11 @@ export class AgentOrders {
     return this.ownedBy(orderId, session);
   }
 
-  private async conclude(orderId: string, result: OrderResult): Promise<boolean> {
-    const stored: object = result;
+  /** Stores the result, once: a second one of the same order changes nothing. True for the first. */
+  async conclude(orderId: string, result: OrderResult): Promise<boolean> {
     const status = result.ok ? 'succeeded' : 'failed';
-    const now = this.clock.now();
-    const { affected } = await this.dataSource.manager.update(
-      AgentOrder,
-      { id: orderId, status: In(OPEN) },
-      { status, result: stored, finishedAt: now, activeAt: now, ...(result.ok ? { percent: 100 } : {}) },
-    );
-    return affected === 1;
+    const given = [orderId, status, result, this.clock.now(), result.ok];
+    return (await CONCLUDE_ORDER.run(this.dataSource, given)).length === 1;
   }
 
   /** An agent may speak of its own machine's orders alone. */
@@ -192,10 +225,9 @@ export class AgentOrders {
   }
 }
 
-function refusalOf(order: AgentOrder, session: AgentSession, isAccepted: boolean): string | null {
-  if (WRITING_KINDS.includes(order.kind) && !isAccepted)
-    return 'the machine is not accepted: nothing may be written to it';
-  if (!SECRET_KINDS.includes(order.kind)) return null;
+function refusalOf(kind: OrderKind, session: AgentSession, isAccepted: boolean): string | null {
+  if (WRITING_KINDS.includes(kind) && !isAccepted) return 'the machine is not accepted: nothing may be written to it';
+  if (!SECRET_KINDS.includes(kind)) return null;
   if (session.purpose === 'enlist') return 'an enlisting machine is given no secrets';
   return session.inWindow ? null : 'muster did not switch the machine on for this boot: it is given no secrets';
 }

@@ -3,10 +3,13 @@ import { IsNull, MoreThan, Not } from 'typeorm';
 import type { z } from 'zod';
 import { messageOf, MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
-import { type AgentOrders, type IssuedOrder, LEAVING_KINDS } from './agent-orders.service.js';
+import { Gathering } from '../platform/database/index.js';
+import { type AgentOrders, type IssuedOrder, LEAVING_KINDS, type Work } from './agent-orders.service.js';
 import type { OrderResult, sessionRequest } from './agent-orders.js';
 import { AgentSession } from './agent-session.entity.js';
+import { BEGIN_SESSION, FIND_SESSIONS, TOUCH_SESSIONS } from './agent-statements.js';
 import type { BootNonces } from './boot-nonces.service.js';
+import type { MetMachine } from './enlist-statements.js';
 import type { EnlistmentService } from './enlistment.service.js';
 import { machineFacts } from './facts.js';
 import { sameUuid, usableUuid } from './identity.js';
@@ -38,6 +41,8 @@ const TOUCH_MS = 5000;
 /** The agents' side of the inventory: sessions, and what happens with what they say. */
 export class AgentsService {
   private readonly changes: MachineChanges;
+  private readonly tokens: Gathering<string, AgentSession | null>;
+  private readonly touches: Gathering<string, null>;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -47,6 +52,11 @@ export class AgentsService {
     private readonly clock: Clock,
   ) {
     this.changes = new MachineChanges(dataSource);
+    this.tokens = new Gathering((hashes) => this.findSessions(hashes));
+    this.touches = new Gathering(async (ids) => {
+      await TOUCH_SESSIONS.run(dataSource, [ids, this.clock.now()]);
+      return ids.map(() => null);
+    });
   }
 
   /**
@@ -56,7 +66,7 @@ export class AgentsService {
   async open(
     request: SessionRequest,
     address: string,
-  ): Promise<{ token: string; machine: Machine; session: AgentSession }> {
+  ): Promise<{ token: string; machine: MetMachine; session: AgentSession }> {
     const token = newSecret();
     const opened = await this.dataSource.transaction(async (manager) => {
       const burn = await this.nonces.burn(manager, request.nonce);
@@ -69,16 +79,21 @@ export class AgentsService {
         address,
         agentVersion: request.agentVersion,
       });
+      await this.greet(manager, session);
       return { machine, session };
     });
     if ('kind' in opened) throw await this.refuse(opened, address);
-    await this.greet(opened.session);
+    if (opened.session.purpose === 'enlist') await this.enlistment.judge(opened.machine);
     return { token, ...opened };
   }
 
-  private async identify(manager: EntityManager, request: SessionRequest, expected: string | null): Promise<Machine> {
+  private async identify(
+    manager: EntityManager,
+    request: SessionRequest,
+    expected: string | null,
+  ): Promise<MetMachine> {
     if (expected !== null) {
-      const machine = await manager.findOneBy(Machine, { id: expected });
+      const machine = await manager.findOne(Machine, { where: { id: expected }, select: { id: true, uuid: true } });
       const uuid = usableUuid(request.uuid);
       if (machine?.uuid != null && uuid !== null && !sameUuid(machine.uuid, uuid)) {
         const message = `a machine with UUID ${uuid} used the boot script of this one`;
@@ -97,13 +112,9 @@ export class AgentsService {
     machineId: string,
     fields: Pick<AgentSession, 'tokenHash' | 'purpose' | 'inWindow' | 'address' | 'agentVersion'>,
   ): Promise<AgentSession> {
+    const { tokenHash, purpose, inWindow, address, agentVersion } = fields;
     const now = this.clock.now();
-    await manager.update(AgentSession, { machineId, endedAt: IsNull() }, { endedAt: now });
-    if (fields.address !== null) await manager.update(Machine, { id: machineId }, { address: fields.address });
-    return manager.save(
-      AgentSession,
-      manager.create(AgentSession, { ...fields, machineId, startedAt: now, lastSeenAt: now }),
-    );
+    return BEGIN_SESSION.one(manager, [machineId, now, tokenHash, purpose, inWindow, address, agentVersion]);
   }
 
   private async refuse(
@@ -123,17 +134,22 @@ export class AgentsService {
   }
 
   /** An enlisting machine is measured at once: nobody has to ask for that. */
-  private async greet(session: AgentSession): Promise<void> {
+  private async greet(manager: EntityManager, session: AgentSession): Promise<void> {
     if (session.purpose !== 'enlist') return;
     const { machineId } = session;
     const key = `enlist ${session.id}`;
-    await this.orders.enqueue({ machineId, key, kind: 'facts', parameters: {}, timeoutSeconds: 300 });
-    await this.enlistment.applyRules(machineId);
+    await this.orders.enqueueIn(manager, { machineId, key, kind: 'facts', parameters: {}, timeoutSeconds: 300 });
   }
 
   /** The session of this token; null where it is unknown. One that is over is returned with its end. */
   findByToken(token: string): Promise<AgentSession | null> {
-    return this.dataSource.getRepository(AgentSession).findOneBy({ tokenHash: hashOf(token) });
+    return this.tokens.ask(hashOf(token));
+  }
+
+  private async findSessions(hashes: readonly string[]): Promise<(AgentSession | null)[]> {
+    const sessions = await FIND_SESSIONS.run(this.dataSource, [hashes]);
+    const found = new Map(sessions.map((session) => [session.tokenHash, session]));
+    return hashes.map((hash) => found.get(hash) ?? null);
   }
 
   /** The agent that runs on the machine now, if one does. */
@@ -147,24 +163,23 @@ export class AgentsService {
   /** To be called at every sign of life; written down now and then. */
   async touch(session: AgentSession): Promise<void> {
     if (this.clock.now().getTime() - session.lastSeenAt.getTime() < TOUCH_MS) return;
-    await this.dataSource.manager.update(AgentSession, { id: session.id }, { lastSeenAt: this.clock.now() });
+    await this.touches.ask(session.id);
   }
 
   /** What the agent is to do now. `over`: nobody wants it any more, it is to switch its machine off. */
   async next(session: AgentSession): Promise<NextOrder> {
     if (session.endedAt !== null) return { kind: 'over' };
-    const machine = await this.dataSource.getRepository(Machine).findOneBy({ id: session.machineId });
+    const { machine, order } = await this.orders.workFor(session);
     if (machine === null) return { kind: 'over' };
-    const order = await this.orders.nextFor(session, machine.acceptedAt !== null);
     if (order !== null) return { kind: 'order', order };
     if (!(await this.isUnwanted(session, machine))) return { kind: 'nothing' };
     await this.end(session.id);
     return { kind: 'over' };
   }
 
-  private async isUnwanted(session: AgentSession, machine: Machine): Promise<boolean> {
+  private async isUnwanted(session: AgentSession, machine: NonNullable<Work['machine']>): Promise<boolean> {
     if (HELD.includes(machine.state)) return false;
-    const [last] = await this.orders.list(machine.id, 1);
+    const [last] = await this.orders.list(session.machineId, 1);
     if (session.purpose === 'enlist' && machine.acceptedAt === null) return last?.finishedAt != null;
     const since = Math.max(session.startedAt.getTime(), last?.finishedAt?.getTime() ?? 0);
     return this.clock.now().getTime() - since > IDLE_MS;
@@ -192,7 +207,7 @@ export class AgentsService {
   async result(orderId: string, session: AgentSession, result: OrderResult): Promise<void> {
     const order = await this.orders.getOwned(orderId, session);
     const checked = order.kind === 'facts' && result.ok ? await this.takeFacts(session.machineId, result) : result;
-    await this.orders.finish(orderId, session, checked);
+    await this.orders.conclude(order.id, checked);
     // It leaves the memory environment with this: whoever wants an agent now must boot the machine again.
     if (result.ok && LEAVING_KINDS.includes(order.kind)) await this.end(session.id);
   }

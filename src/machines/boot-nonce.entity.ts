@@ -5,6 +5,7 @@ import type { BootPurpose } from './boot-purpose.js';
 @Entity('boot_nonce')
 @Index('boot_nonce_hash_key', ['hash'], { unique: true })
 @Index('boot_nonce_expires_at', ['expiresAt'])
+@Index('boot_nonce_mac', ['mac'])
 export class BootNonce {
   @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'boot_nonce_pkey' })
   id!: string;

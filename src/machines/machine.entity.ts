@@ -14,6 +14,7 @@ export type DeployTarget = 'disk' | 'ram';
 @Index('machine_uuid_key', ['uuid'], { unique: true })
 @Index('machine_claim_key', ['claim'], { unique: true })
 @Index('machine_updated_at', ['updatedAt'])
+@Index('machine_awaited', ['windowUntil'], { where: "state = 'declared' and uuid is null" })
 export class Machine {
   @PrimaryGeneratedColumn('uuid', { primaryKeyConstraintName: 'machine_pkey' })
   id!: string;

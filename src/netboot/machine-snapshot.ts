@@ -2,7 +2,7 @@ import type { DataSource } from 'typeorm';
 import { messageOf } from '../error.js';
 import { type DeployTarget, type MachineState, sameUuid, swapped, usableMac, usableUuid } from '../machines/index.js';
 import type { Clock } from '../platform/clock.js';
-import type { ChangeListener } from '../platform/database/index.js';
+import { type ChangeListener, Gathering } from '../platform/database/index.js';
 import type { Logger } from '../platform/log/index.js';
 import type { BootMachine, BootView } from './boot-decision.js';
 
@@ -43,13 +43,16 @@ export class MachineSnapshot {
   private timer: NodeJS.Timeout | null = null;
   private stopListening: (() => void) | null = null;
   private stopped = false;
+  private readonly looks: Gathering<{ mac: string; uuid: string }, null>;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly listener: ChangeListener,
     private readonly clock: Clock,
     private readonly log: Logger,
-  ) {}
+  ) {
+    this.looks = new Gathering((clients) => this.lookFor(clients));
+  }
 
   /** Resolves when the machines are known; rejects where they cannot be read at all. */
   async start(): Promise<void> {
@@ -81,17 +84,22 @@ export class MachineSnapshot {
   async freshView(mac: string, uuidText: string | null): Promise<BootView> {
     const uuid = usableUuid(uuidText) ?? '';
     try {
-      await this.refresh(
-        `machine.id in (select id from machine where uuid in ($1, $2)
-           union all select machine_id from machine_nic where mac = $3)`,
-        [uuid, swapped(uuid), usableMac(mac) ?? ''],
-      );
+      await this.looks.ask({ mac: usableMac(mac) ?? '', uuid });
     } catch (error) {
       this.missed(error);
       const { machine } = { machine: null, ...this.view(mac, uuidText) };
       return { kind: 'stale', machine };
     }
     return this.view(mac, uuidText);
+  }
+
+  private async lookFor(clients: readonly { mac: string; uuid: string }[]): Promise<null[]> {
+    await this.refresh(
+      `machine.id in (select id from machine where uuid = any($1)
+         union all select machine_id from machine_nic where mac = any($2))`,
+      [clients.flatMap(({ uuid }) => [uuid, swapped(uuid)]), clients.map(({ mac }) => mac)],
+    );
+    return clients.map(() => null);
   }
 
   private pollSoon(): void {
