@@ -9,6 +9,13 @@ import { startDatastores, type RunningDatastores } from './datastores.js';
 import { packageRoot } from '../platform/files/index.js';
 import { dropPrivileges, ensureAccount, othersCanReach, type Account } from './unprivileged-user.js';
 
+/**
+ * What V8 keeps for young objects, in megabytes: it fills all of it before it looks what can go. Where little happens
+ * that is only held, and code that seldom runs need not be made fast.
+ */
+const IDLE = ['--max-semi-space-size=1', '--optimize-for-size'];
+const BUSY = ['--max-semi-space-size=8'];
+
 interface Worker {
   roles: Role[];
   process: ChildProcess;
@@ -65,6 +72,7 @@ export class Supervisor {
       ...prefix,
       process.execPath,
       '--enable-source-maps',
+      ...(roles.includes('boot') ? BUSY : IDLE),
       join(packageRoot(), 'dist/src/main.js'),
     ];
     const child = spawn(program, args, {

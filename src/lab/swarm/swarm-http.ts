@@ -6,14 +6,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, MusterError } from '../../error.js';
 
 const ANSWER_MS = 60_000;
+/** Boot programs give up soon. */
 const TRIES = 6;
+/** The agent never gives up; a swarm has to end. */
+const PATIENCE_MS = 300_000;
+/** The agent's pauses between tries, seconds (`tftp/agent/lib/network.sh`); the last is repeated. */
+const PAUSES = [1, 2, 4, 8, 15];
 
 export interface HttpAnswer {
   status: number;
   body: string;
+  /** Seconds, where the server said. */
+  retryAfter: number | null;
 }
 
-/** HTTP as one machine speaks it, from its own address. Asks again, with growing pauses, as the agent does. */
+/** HTTP as one machine speaks it, from its own address. Asks again after pauses, as boot programs and agents do. */
 export class MachineHttp {
   private readonly connections = new Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -24,7 +31,8 @@ export class MachineHttp {
 
   /** A connection of its own, as boot programs have it. */
   get(url: string): Promise<HttpAnswer> {
-    return this.insist(url, () => send(url, { agent: false, localAddress: this.address, method: 'GET' }, null));
+    const attempt = () => send(url, { agent: false, localAddress: this.address, method: 'GET' }, null);
+    return this.insist(url, attempt, (tries) => tries < TRIES);
   }
 
   /** HTTPS with muster's own authority; one connection is kept throughout. */
@@ -46,27 +54,32 @@ export class MachineHttp {
       headers,
       secureContext,
     };
-    return this.insist(url, () => send(url, options, body));
+    const until = performance.now() + PATIENCE_MS;
+    return this.insist(
+      url,
+      () => send(url, options, body),
+      () => performance.now() < until,
+    );
   }
 
   close(): void {
     this.connections.destroy();
   }
 
-  private async insist(url: string, attempt: () => Promise<HttpAnswer>): Promise<HttpAnswer> {
+  private async insist(
+    url: string,
+    attempt: () => Promise<HttpAnswer>,
+    isPatient: (tries: number) => boolean,
+  ): Promise<HttpAnswer> {
     for (let tries = 1; ; tries += 1) {
-      let why: string;
-      try {
-        const answer = await attempt();
-        if (answer.status < 500 && answer.status !== 429) return answer;
-        why = `status ${answer.status}`;
-      } catch (error) {
-        why = messageOf(error);
-      }
-      if (tries === TRIES)
+      const answer = await attempt().catch((error: unknown) => messageOf(error));
+      if (typeof answer !== 'string' && answer.status < 500 && answer.status !== 429) return answer;
+      const why = typeof answer === 'string' ? answer : `status ${answer.status}`;
+      if (!isPatient(tries))
         throw new MusterError('unavailable', `${new URL(url).pathname.split('/', 4).join('/')}: ${why}`);
       this.onRetry();
-      await sleep(250 * 2 ** tries);
+      const told = typeof answer === 'string' ? null : answer.retryAfter;
+      await sleep((told ?? PAUSES[tries - 1] ?? 15) * 1000);
     }
   }
 }
@@ -98,7 +111,9 @@ function send(
   return new Promise((resolve, reject) => {
     const start = url.startsWith('https:') ? tlsRequest : plainRequest;
     const request = start(url, { ...options, timeout: ANSWER_MS }, (response) => {
-      readAll(response).then((text) => resolve({ status: response.statusCode ?? 0, body: text }), reject);
+      const told = Number(response.headers['retry-after'] ?? NaN);
+      const retryAfter = Number.isInteger(told) ? told : null;
+      readAll(response).then((body) => resolve({ status: response.statusCode ?? 0, body, retryAfter }), reject);
     });
     request.on('timeout', () => request.destroy(new Error(`no answer in ${ANSWER_MS / 1000} s`)));
     request.on('error', reject);

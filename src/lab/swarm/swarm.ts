@@ -51,7 +51,7 @@ async function simulate(options: SwarmOptions, name: string): Promise<SwarmTally
     relayAddress: SWARM_NET.relay,
     serverAddress: SWARM_NET.server,
   };
-  const program = [...musterCommand(), 'lab', 'swarm-machines', JSON.stringify(order)];
+  const program = [...musterCommand({ busy: true }), 'lab', 'swarm-machines', JSON.stringify(order)];
   const { stdout } = await runProcess(execIn(SwarmWorld.machinesNamespace(name), program));
   return JSON.parse(stdout) as SwarmTally;
 }

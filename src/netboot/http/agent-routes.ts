@@ -16,6 +16,7 @@ import type { BootObserver } from '../boot-client.js';
 import { bootUrl } from '../boot-file.js';
 import { readBody, type Exchange, type Route, sendJson, sendNothing } from './exchange.js';
 import type { OrderWaiter } from './order-waiter.js';
+import { Turnstile } from './turnstile.js';
 
 export interface AgentParts {
   agents: AgentsService;
@@ -32,10 +33,18 @@ const WAIT_SECONDS = 25;
 const LOOK_MS = 5000;
 const MOST_BYTES = { session: 64 * 1024, progress: 16 * 1024, log: 256 * 1024, result: 4 * 1024 * 1024 };
 
+/**
+ * Each session that is being opened holds one of the 20 connections to Postgres; the rest is for agents that are further
+ * on. The agent gives a call up after 30 s: who waits longer than this would spend his nonce on an answer that he
+ * does not hear.
+ */
+const OPENINGS = { atOnce: 12, inLine: 500, waitMs: 15_000 };
+
 const progressBody = z.object({ percent: z.number().min(0).max(100), message: z.string().max(500).default('') });
 
 /** What the agent in the memory environment says and asks, over HTTPS. Every call may be repeated. */
 export function agentRoutes(parts: AgentParts): Route[] {
+  const openings = new Turnstile(OPENINGS);
   const withSession =
     (run: (exchange: Exchange, session: AgentSession) => Promise<void>) => async (exchange: Exchange) => {
       const session = await authenticate(parts, exchange);
@@ -48,7 +57,7 @@ export function agentRoutes(parts: AgentParts): Route[] {
     };
   const order = (name: string) => new RegExp(`^/agent/v1/orders/${ID}/${name}$`);
   return [
-    { methods: ['POST'], pattern: /^\/agent\/v1\/session$/, run: (exchange) => openSession(parts, exchange) },
+    { methods: ['POST'], pattern: /^\/agent\/v1\/session$/, run: (exchange) => openSession(parts, openings, exchange) },
     {
       methods: ['GET'],
       pattern: /^\/agent\/v1\/order$/,
@@ -87,9 +96,12 @@ export function agentRoutes(parts: AgentParts): Route[] {
   ];
 }
 
-async function openSession(parts: AgentParts, exchange: Exchange): Promise<void> {
+async function openSession(parts: AgentParts, openings: Turnstile, exchange: Exchange): Promise<void> {
   const request = await jsonBody(exchange, sessionRequest, MOST_BYTES.session);
-  const { token, machine, session } = await parts.agents.open(request, exchange.client);
+  const { token, machine, session } = await openings.pass(
+    () => parts.agents.open(request, exchange.client),
+    () => exchange.response.destroyed,
+  );
   const reply: z.infer<typeof sessionReply> = {
     token,
     machine: { id: machine.id, name: machine.name },

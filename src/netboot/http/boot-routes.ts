@@ -8,6 +8,7 @@ import { bootUrl } from '../boot-file.js';
 import type { BootScripts, ScriptRequest } from '../boot-scripts.js';
 import { grubStub } from '../grub-config.js';
 import { type Exchange, type Route, sendText } from './exchange.js';
+import { Turnstile } from './turnstile.js';
 
 export interface BootRoutesParts {
   scripts: BootScripts;
@@ -25,9 +26,20 @@ type ServingParts = Pick<BootRoutesParts, 'observer' | 'clock'> & { content: Pic
 const READ = ['GET', 'HEAD'];
 const MAC = '(?<mac>[0-9A-Fa-f:-]{12,17})';
 
+/**
+ * The door: with its script a machine begins to cost something. iPXE waits for as long as the connection stands, and a
+ * waiting plain connection is the cheapest that a machine can do, so the line is long.
+ */
+const SCRIPTS = { atOnce: 16, inLine: 6000, waitMs: 50_000 };
+
 /** What firmware, iPXE, GRUB and the memory environment fetch over plain HTTP: exact names, read-only. */
 export function bootRoutes(parts: BootRoutesParts): Route[] {
-  const script = (language: 'ipxe' | 'grub') => (exchange: Exchange) => serveScript(parts, exchange, language);
+  const door = new Turnstile(SCRIPTS);
+  const script = (language: 'ipxe' | 'grub') => (exchange: Exchange) =>
+    door.pass(
+      () => serveScript(parts, exchange, language),
+      () => exchange.response.destroyed,
+    );
   return [
     { methods: READ, pattern: new RegExp(`^/boot/ipxe/${MAC}$`), run: script('ipxe') },
     { methods: READ, pattern: new RegExp(`^/boot/grub/${MAC}/grub\\.cfg$`), run: script('grub') },

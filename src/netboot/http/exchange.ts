@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { messageOf, MusterError, type ErrorKind } from '../../error.js';
 import type { Logger } from '../../platform/log/index.js';
+import { TooBusy } from './turnstile.js';
 
 /** One request and its answer, with what the routes need of them. */
 export interface Exchange {
@@ -37,6 +38,10 @@ const STATUS: Record<ErrorKind, number> = {
 export function answerBy(routes: readonly Route[], log: Logger) {
   return (request: IncomingMessage, response: ServerResponse): void => {
     answer(routes, request, response).catch((error: unknown) => {
+      if (error instanceof TooBusy) {
+        putOff(response, error);
+        return;
+      }
       const status = error instanceof MusterError ? STATUS[error.kind] : 500;
       if (status >= 500) log.error({ reason: messageOf(error), url: withoutSecrets(request.url) }, 'cannot answer');
       fail(response, status, status === 500 ? 'internal error' : messageOf(error));
@@ -124,6 +129,15 @@ export function fail(response: ServerResponse, status: number, message: string):
     ...(response.req.complete ? {} : { connection: 'close' }),
   });
   response.end(response.req.method === 'HEAD' ? undefined : body);
+}
+
+/** To be asked again; the connection is not kept meanwhile. */
+function putOff(response: ServerResponse, busy: TooBusy): void {
+  if (!response.headersSent) {
+    response.setHeader('retry-after', busy.retryAfterSeconds);
+    response.setHeader('connection', 'close');
+  }
+  fail(response, 503, busy.message);
 }
 
 function withoutSecrets(url: string | undefined): string {

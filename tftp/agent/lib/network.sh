@@ -41,8 +41,15 @@ nic_list() {
   done
 }
 
-# Waits between tries: 1, 2, 4, 8, then 15 seconds. back_off TRY
+# Waits between tries: 1, 2, 4, 8, then 15 seconds; or for as long as a busy server just said. back_off TRY
 back_off() {
+  case ${RETRY_AFTER:-} in
+    [1-9] | [1-5][0-9])
+      sleep "$RETRY_AFTER"
+      RETRY_AFTER=''
+      return
+      ;;
+  esac
   case $1 in
     0 | 1) sleep 1 ;;
     2) sleep 2 ;;

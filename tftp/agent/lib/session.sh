@@ -4,7 +4,7 @@
 TOKEN_FILE=/run/muster/authorization
 STATUS=''
 
-# One HTTPS call; sets STATUS (000: no answer) and leaves the reply in /run/muster/reply.
+# One HTTPS call; sets STATUS (000: no answer) and RETRY_AFTER (seconds; empty: not said) and leaves the reply in /run/muster/reply.
 # call SECONDS METHOD PATH [curl options]
 call() {
   seconds=$1 method=$2 path=$3
@@ -12,8 +12,12 @@ call() {
   set -- --request "$method" "$@"
   # The token goes by file: an argument could be read by every process here.
   [ -e "$TOKEN_FILE" ] && set -- --header "@$TOKEN_FILE" "$@"
+  RETRY_AFTER=''
   STATUS=$(curl -sS --cacert "$CA_FILE" --proto =https --connect-timeout 10 --max-time "$seconds" \
-    -o /run/muster/reply -w '%{http_code}' "$@" "$MUSTER_AGENT$path" 2> /run/muster/curl.error) || STATUS=000
+    -o /run/muster/reply -w '%{http_code} %header{retry-after}' "$@" "$MUSTER_AGENT$path" 2> /run/muster/curl.error) || STATUS=000
+  case $STATUS in
+    *' '*) RETRY_AFTER=${STATUS#* } STATUS=${STATUS%% *} ;;
+  esac
 }
 
 call_problem() {
