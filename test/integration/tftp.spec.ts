@@ -204,6 +204,18 @@ describe('what was seen', () => {
     socket.close();
   });
 
+  it('why a client gave up is told in its words, as far as they are fit for a terminal', async () => {
+    const socket = createSocket('udp4');
+    socket.send(encodeTftp(read('large.bin')), 69, '10.99.0.1');
+    const port = await new Promise<number>((resolve) => socket.once('message', (_bytes, from) => resolve(from.port)));
+    const message = `disk full\x1b[2J${'!'.repeat(60_000)}`;
+    socket.send(encodeTftp({ kind: 'error', code: 3, message }), port, '10.99.0.1');
+    const told = () => events.map((event) => event.message).find((text) => text.includes('error 3'));
+    await expect.poll(told).toMatch(/error 3: disk full\?\[2J!+$/);
+    expect(told()?.length).toBeLessThan(300);
+    socket.close();
+  });
+
   it('a client that goes away in the middle is told with the bytes it took', async () => {
     events.length = 0;
     const child = spawn(

@@ -214,6 +214,8 @@ export class DhcpServer {
     handle: (message: DhcpMessage) => Handled | Promise<Handled>,
     send: (message: DhcpMessage, handled: Handled) => void,
   ): void {
+    // From port 0 ("not used", RFC 768) no answer could go back.
+    if (from.port === 0) return;
     const { message, problem } = decodeDhcp(bytes);
     if (message === undefined) {
       this.options.log.debug({ from: from.address, interface: open.at.name, problem }, 'not a DHCP message');

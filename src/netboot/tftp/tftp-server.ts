@@ -146,8 +146,9 @@ export class TftpServer {
 
   /** Nothing that a packet does ends the process: everything thrown ends here. */
   private onRequest(bytes: Buffer, from: RemoteInfo, serverAddress: string, socket: Socket): void {
+    // A datagram may come from port 0 (RFC 768: "not used"); none can go there, and Node throws at the attempt.
+    if (from.port === 0 || !this.limit.allows(from.address)) return;
     const { packet, problem } = decodeTftp(bytes);
-    if (!this.limit.allows(from.address)) return;
     if (packet === undefined) {
       this.options.log.debug({ from: from.address, problem }, 'not a TFTP packet');
       if (isRequest(bytes)) this.refuse(socket, from, TFTP_ERROR.illegalOperation, 'malformed request');
@@ -229,7 +230,10 @@ export class TftpServer {
       port: 0,
       sendBufferBytes: SEND_BUFFER_BYTES,
     });
-    await connected(udp.socket, client);
+    await connected(udp.socket, client).catch((error: unknown) => {
+      udp.socket.close();
+      throw error;
+    });
     const sent = request.mode === 'octet' ? bytes : toNetascii(bytes);
     const onEnd = (end: TransferEnd) => {
       this.forget(key, client.address);
@@ -289,13 +293,13 @@ function endEvent(name: string, sizeBytes: number, end: TransferEnd): Pick<BootE
     ? `asked for the size of ${file}`
     : aborted === null
       ? `sent ${file}, ${bytes} bytes in ${seconds.toFixed(2)} s`
-      : `sent ${bytes} of ${sizeBytes} bytes of ${file}: ${aborted}`;
+      : `sent ${bytes} of ${sizeBytes} bytes of ${file}: ${printable(aborted)}`;
   return { message, details: { file, bytes, sizeBytes, aborted: aborted !== null && !probe, probe, repeated } };
 }
 
-/** A name from the network, fit for a log: without what may be a nonce. */
-function printable(name: string): string {
-  return name
+/** A text from the network, fit for a log and a terminal, and without what may be a nonce. */
+function printable(text: string): string {
+  return text
     .replace(/[^\x20-\x7e]/g, '?')
     .replace(/(boot\/n\/)[^/]*/, '$1…')
     .slice(0, 120);

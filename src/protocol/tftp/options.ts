@@ -23,6 +23,9 @@ export const DEFAULT_LIMITS: TransferLimits = {
   defaultTimeoutMs: 1000,
 };
 
+/** RFC 2349 has 255. A client that never answers would hold its transfer for half an hour with that, for one packet. */
+const LONGEST_TIMEOUT_SECONDS = 10;
+
 /** Options that are unknown, malformed or out of bounds are left unanswered (RFC 2347). */
 export function negotiate(
   asked: ReadonlyMap<string, string>,
@@ -32,7 +35,7 @@ export function negotiate(
   const accepted = new Map<string, string>();
   const blockSize = number(asked.get('blksize'), 8, 65464);
   const windowSize = number(asked.get('windowsize'), 1, 65535);
-  const timeout = number(asked.get('timeout'), 1, 255);
+  const timeout = number(asked.get('timeout'), 1, LONGEST_TIMEOUT_SECONDS);
   const options: TransferOptions = {
     blockSizeBytes: blockSize === null ? 512 : Math.min(blockSize, limits.maximumBlockSizeBytes),
     windowSize: windowSize === null ? 1 : Math.min(windowSize, limits.maximumWindowSize),

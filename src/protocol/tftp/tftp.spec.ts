@@ -93,6 +93,7 @@ describe('options', () => {
     ['no numbers', { blksize: '1e3', windowsize: ' 4' }, ''],
     ['unknown', { multicast: '' }, ''],
     ['a slow link', { timeout: 5 }, 'timeout=5'],
+    ['to be held for half an hour by one packet', { timeout: 255 }, ''],
   ])('%s', (_name, options, answer) => {
     const { send } = beginRead(asked(options), 100_000);
     expect(line(send)).toBe(answer === '' ? '1-1' : `oack ${answer}`);
