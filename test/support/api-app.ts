@@ -13,7 +13,7 @@ import { ENTITIES } from '../../src/entities.js';
 import { loadSettings } from '../../src/platform/config/index.js';
 import { dataSourceOptions } from '../../src/platform/database/index.js';
 import { SETTINGS } from '../../src/platform/index.js';
-import { LOGGER, silentLogger } from '../../src/platform/log/index.js';
+import { LOGGER, silentLogger, type Logger } from '../../src/platform/log/index.js';
 import { WebModule } from '../../src/web/index.js';
 import type { Datastores } from './datastores.js';
 
@@ -25,7 +25,11 @@ export class ApiApp {
     readonly url: string,
   ) {}
 
-  static async start(stores: Datastores, more: ModuleMetadata['imports'] = []): Promise<ApiApp> {
+  static async start(
+    stores: Datastores,
+    more: ModuleMetadata['imports'] = [],
+    log: Logger = silentLogger,
+  ): Promise<ApiApp> {
     const { url: databaseUrl, dataSource } = await stores.createDatabase();
     await dataSource.destroy();
     const dataDir = mkdtempSync(join(tmpdir(), 'muster-api-'));
@@ -49,7 +53,7 @@ export class ApiApp {
       .overrideProvider(SETTINGS)
       .useValue(settings)
       .overrideProvider(LOGGER)
-      .useValue(silentLogger)
+      .useValue(log)
       .compile();
     const app = moduleRef.createNestApplication<NestExpressApplication>({ logger: false });
     configureApi(app);
