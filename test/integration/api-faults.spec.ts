@@ -123,7 +123,7 @@ async function faults(
   return found;
 }
 
-const shown = (value: unknown) => JSON.stringify(value)?.slice(0, 40) ?? 'nothing';
+const shown = (value: unknown) => JSON.stringify(value).slice(0, 40);
 const jsonOf = (operation: Operation): SendOptions =>
   operation.body === null ? {} : { body: JSON.stringify(operation.body) };
 
