@@ -3,7 +3,13 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['src/**/*.spec.ts'], setupFiles: ['test/support/setup.ts'] } },
+      {
+        test: {
+          name: 'unit',
+          include: ['src/**/*.spec.ts', 'test/pictures/*.spec.ts'],
+          setupFiles: ['test/support/setup.ts'],
+        },
+      },
       {
         test: {
           name: 'integration',

@@ -21,7 +21,7 @@ export function registerLab(program: Command): void {
     .option('--boot <method>', 'how UEFI machines boot: pxe or http (default: pxe)')
     .option('--secure-boot', 'UEFI firmware that starts signed programs alone')
     .option('--arch <arch>', 'amd64')
-    .option('--bundle <bundle>', 'default: lxd-fan')
+    .option('--bundle <bundle>', 'a shipped one, a file, or none: machines that are off (default: lxd-fan)')
     .option('--keep', 'use the lab that is there, rather than a new one')
     .addHelpText('after', '\nExamples:\n  npm run lab\n  npm run lab -- --machines 1 --firmware uefi --bundle ubuntu')
     .action(async (given: Record<string, unknown>) => {

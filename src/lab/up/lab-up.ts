@@ -24,6 +24,9 @@ const INCLUDED_PACKAGES = [
 ];
 const IMAGE = 'debian@12';
 
+/** Instead of a bundle: the machines stay off, for people who want to try things by hand. */
+const NO_BUNDLE = 'none';
+
 /**
  * From nothing to a verified bundle on powered-off machines, through the commands that a user would type. Gives the exit
  * code of the last of them.
@@ -72,7 +75,7 @@ export async function takeLabDown(places: LabPlaces): Promise<boolean> {
 
 /** One run of `lab up`: what a stage finds out, later ones use. */
 class LabRun {
-  exitCode = 1;
+  exitCode = 0;
   private opened: Rack | null = null;
 
   constructor(
@@ -86,17 +89,18 @@ class LabRun {
   }
 
   stages(): Stage[] {
-    const bundle: Stage = { name: 'bundle', expectedSeconds: 240, run: () => this.bringBundleUp() };
+    const bundle: Stage[] = [{ name: 'bundle', expectedSeconds: 240, run: () => this.bringBundleUp() }];
+    const wanted = this.options.bundle === NO_BUNDLE ? [] : bundle;
     if (this.options.keep && Rack.existsIn(this.places.dir)) {
       this.opened = Rack.open(this.places.dir);
-      return [bundle];
+      return wanted;
     }
     return [
       { name: 'network', expectedSeconds: 2, run: (tell) => this.makeNetwork(tell) },
       { name: 'server', expectedSeconds: 12, run: (tell) => startLabServer(this.rack, this.places, tell) },
       { name: 'images', expectedSeconds: 150, run: (tell) => this.buildImages(tell) },
       { name: 'machines', expectedSeconds: 6, run: (tell) => this.makeMachines(tell) },
-      bundle,
+      ...wanted,
     ];
   }
 
@@ -182,13 +186,15 @@ function summary(
 ): string {
   const muster = inLab.command(places);
   const machine = lab.rack.machines[0]?.name ?? 'NAME';
+  const count = `${lab.rack.machines.length} machines, in ${formatSeconds(totalSeconds)}:`;
+  const hasBundle = options.bundle !== NO_BUNDLE;
   return [
     '',
-    `${options.bundle} is up and verified on ${lab.rack.machines.length} machines, in ${formatSeconds(totalSeconds)}:`,
+    hasBundle ? `${options.bundle} is up and verified on ${count}` : `there are ${count}`,
     ...times.map((time) => `  ${time.name.padEnd(10)} ${formatSeconds(time.seconds)}`),
     '',
-    'Look around:',
-    `  ${muster} status ${options.bundle}`,
+    ...(hasBundle ? ['Look around:'] : ['Bring a bundle up, and look around:', `  ${muster} up ubuntu`]),
+    `  ${muster} status ${hasBundle ? options.bundle : ''}`.trimEnd(),
     `  ${muster} machines boot-log ${machine}`,
     `  ${muster} ssh ${machine}`,
     `  ${places.dir}/machines/${machine}/serial.log`,
