@@ -11,7 +11,7 @@ export class TooBusy extends MusterError {
   }
 }
 
-export interface TurnstileLimits {
+interface TurnstileLimits {
   /** So many are inside at a time. */
   atOnce: number;
   /** So many may stand in line. */
