@@ -2,7 +2,10 @@ import type { MachinesService } from '../machines/index.js';
 import type { StepHandler } from '../pipeline/index.js';
 
 /** The same handler; a failed step is noted on its machine too, where people look first, until it is tried again. */
-export function notingFailures(handler: StepHandler, machines: Pick<MachinesService, 'fail' | 'clearFailure'>): StepHandler {
+export function notingFailures(
+  handler: StepHandler,
+  machines: Pick<MachinesService, 'fail' | 'clearFailure'>,
+): StepHandler {
   return {
     kind: handler.kind,
     resumable: handler.resumable,

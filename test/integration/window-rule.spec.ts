@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { MachineState, OrderKind, OrderParameters } from '../../src/machines/index.js';
+import type { MachineState, OrderParameters } from '../../src/machines/index.js';
 import { BootServer } from '../support/boot-server.js';
 import { Datastores } from '../support/datastores.js';
 import { FakeAgent } from '../support/fake-agent.js';
