@@ -20,6 +20,10 @@ import type { CertificateAuthority } from '../platform/tls/index.js';
 const LIMITS = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,
+  /** How often time-outs are looked at: Node's own half a minute would make forty seconds of ten. */
+  connectionsCheckingInterval: 2000,
+  /** Of TLS; Node's own is two minutes. */
+  handshakeTimeout: 10_000,
   /** For the whole request with its body; an event stream's answer is not bounded by it. */
   requestTimeout: 120_000,
   keepAliveTimeout: 30_000,
@@ -65,13 +69,12 @@ export class ApiServer implements OnApplicationBootstrap, BeforeApplicationShutd
     });
     await this.publishAuthority(join(dataDir, 'ca.pem'));
     const { key, cert } = await this.identity();
-    const { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout } = LIMITS;
-    const limits = { maxHeaderSize, headersTimeout, requestTimeout, keepAliveTimeout };
+    const { idleTimeout, maxConnections, maxRequestsPerSocket, ...limits } = LIMITS;
     const handler = this.adapterHost.httpAdapter.getInstance<Parameters<typeof createServer>[1]>();
     const server = createServer({ key, cert, minVersion: 'TLSv1.2', ...limits }, handler);
-    server.setTimeout(LIMITS.idleTimeout);
-    server.maxConnections = LIMITS.maxConnections;
-    server.maxRequestsPerSocket = LIMITS.maxRequestsPerSocket;
+    server.setTimeout(idleTimeout);
+    server.maxConnections = maxConnections;
+    server.maxRequestsPerSocket = maxRequestsPerSocket;
     this.server = server;
     await this.listen(server);
     this.log.info({ host: this.settings.api.host, port: this.port }, 'the API listens');

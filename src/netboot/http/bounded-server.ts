@@ -7,6 +7,10 @@ import type { SourceLimit } from './source-limit.js';
 /** Bounds on what a client may take of us. Milliseconds. */
 const LIMITS = {
   headersTimeout: 10_000,
+  /** How often the two above and below are looked at: Node's own half a minute would make forty seconds of ten. */
+  connectionsCheckingInterval: 2000,
+  /** Of TLS; Node's own is two minutes. */
+  handshakeTimeout: 10_000,
   /** For the whole request to arrive; answers may take longer. */
   requestTimeout: 60_000,
   keepAliveTimeout: 15_000,
@@ -38,7 +42,8 @@ function limited(listener: RequestListener, limit: SourceLimit): RequestListener
 }
 
 export function plainServer(listener: RequestListener, limit: SourceLimit): Server {
-  return bound(createPlainServer({ maxHeaderSize: LIMITS.maxHeaderSize }, limited(listener, limit)));
+  const { maxHeaderSize, connectionsCheckingInterval } = LIMITS;
+  return bound(createPlainServer({ maxHeaderSize, connectionsCheckingInterval }, limited(listener, limit)));
 }
 
 export function tlsServer(
@@ -47,8 +52,9 @@ export function tlsServer(
   limit: SourceLimit,
 ): TlsServer {
   const { key, cert } = identity;
-  const options = { key, cert, minVersion: 'TLSv1.2', maxHeaderSize: LIMITS.maxHeaderSize } as const;
-  return bound(createTlsServer(options, limited(listener, limit)));
+  const { maxHeaderSize, connectionsCheckingInterval, handshakeTimeout } = LIMITS;
+  const limits = { maxHeaderSize, connectionsCheckingInterval, handshakeTimeout };
+  return bound(createTlsServer({ key, cert, minVersion: 'TLSv1.2', ...limits }, limited(listener, limit)));
 }
 
 /** Resolves with the port once it listens, on all addresses; rejects where the port is taken. */
