@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { factsOf } from '../../src/machines/testing/facts.js';
 import { runProcess } from '../../src/platform/process/index.js';
 import { BootServer, INITRD, KERNEL } from '../support/boot-server.js';
 import { Datastores } from '../support/datastores.js';
@@ -194,6 +195,22 @@ describe('a hostile network', () => {
     expect(await post('log?offset=-1', 'x')).toBe(400);
     expect(await post('log?offset=0', 'NUL \0 is text too')).toBe(204);
     expect((await agent.nextOrder()) as object).toMatchObject({ id: order.id });
+  });
+
+  it('cannot keep a machine from being measured by what its firmware says', async () => {
+    const agent = new FakeAgent(server, newMachine());
+    await agent.script();
+    expect((await agent.open({ agentVersion: 'a\0b' })).status).toBe(200);
+    const order = await agent.nextOrder();
+    if (typeof order === 'string') throw new Error(order);
+    const text = 'NUL \0 and half a pair \ud800';
+    const progress = { percent: 1, message: text };
+    expect((await agent.call('POST', `/agent/v1/orders/${order.id}/progress`, progress)).status).toBe(204);
+    const facts = factsOf({ mac: agent.machine.mac, uuid: agent.machine.uuid ?? undefined });
+    facts.system.serial = text;
+    expect((await agent.result(order.id, { ok: true, output: { facts } })).status).toBe(204);
+    const machine = await inventory.machines.get(`machine-${agent.machine.mac.replaceAll(':', '').slice(6)}`);
+    expect(machine.facts?.system.serial).toBe('NUL \uFFFD and half a pair \uFFFD');
   });
 
   it('cannot make it fall over with what is no HTTP', async () => {

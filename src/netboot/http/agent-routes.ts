@@ -169,11 +169,18 @@ async function jsonBody<Schema extends z.ZodType>(
   const body = await readBody(exchange.request, mostBytes);
   let value: unknown;
   try {
-    value = JSON.parse(body.toString('utf8'));
+    value = JSON.parse(body.toString('utf8'), (_key, item: unknown) =>
+      typeof item === 'string' ? storable(item) : item,
+    );
   } catch (error) {
     throw new MusterError('invalid', 'cannot read the body: it is not JSON', { cause: error });
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw new MusterError('invalid', `cannot read the body: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
+}
+
+/** Firmware tells what it likes of itself; what Postgres cannot store must not keep the rest from being stored. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').replace(/\p{Surrogate}/gu, '\uFFFD');
 }
