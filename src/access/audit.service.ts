@@ -1,4 +1,5 @@
 import { LessThan, type DataSource, type EntityManager } from 'typeorm';
+import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
 import { auditValue, firstBrokenEntry, GENESIS_HASH, hashOfEntry, storableText } from './audit-chain.js';
 import { AuditEntry, type AuditOutcome } from './audit-entry.entity.js';
@@ -29,6 +30,20 @@ export class AuditService {
     return manager === undefined
       ? this.dataSource.transaction((own) => this.appendIn(own, record))
       : this.appendIn(manager, record);
+  }
+
+  /**
+   * A change and its entry in one transaction: both stand, or neither. `recordOf` is asked when the change is made.
+   * Throws `unavailable` where the entry cannot be written.
+   */
+  withChange<Result>(work: (manager: EntityManager) => Promise<Result>, recordOf: () => AuditRecord): Promise<Result> {
+    return this.dataSource.transaction(async (manager) => {
+      const result = await work(manager);
+      await this.appendIn(manager, recordOf()).catch((cause: unknown) => {
+        throw new MusterError('unavailable', 'cannot record this change in the audit: it was not made', { cause });
+      });
+      return result;
+    });
   }
 
   private async appendIn(manager: EntityManager, record: AuditRecord): Promise<AuditEntry> {

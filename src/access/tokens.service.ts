@@ -61,13 +61,13 @@ export class TokensService {
     return { tokenId: token.id, name: token.name, role: token.role, pool: token.pool };
   }
 
-  list(): Promise<AccessToken[]> {
-    return this.dataSource.manager.find(AccessToken, { order: { createdAt: 'ASC', id: 'ASC' } });
+  list(manager = this.dataSource.manager): Promise<AccessToken[]> {
+    return manager.find(AccessToken, { order: { createdAt: 'ASC', id: 'ASC' } });
   }
 
   /** By id, or by name where just one living token has it. */
-  async get(reference: string): Promise<AccessToken> {
-    const found = (await this.list()).filter((token) => token.id === reference || token.name === reference);
+  async get(reference: string, manager = this.dataSource.manager): Promise<AccessToken> {
+    const found = (await this.list(manager)).filter((token) => token.id === reference || token.name === reference);
     const living = found.filter((token) => token.revokedAt === null);
     const [token, another] = living.length > 0 ? living : found;
     if (token === undefined) throw new MusterError('not-found', `cannot find a token "${reference}"`);
@@ -79,22 +79,20 @@ export class TokensService {
     return token;
   }
 
-  /** Revoking twice is no error; the first time stands. Throws `conflict` rather than revoke the last admin token. */
-  async revoke(reference: string): Promise<AccessToken> {
-    const token = await this.get(reference);
+  /** In the manager's transaction. Revoking twice is no error; the first time stands. Throws `conflict` rather than revoke the last admin token. */
+  async revoke(manager: EntityManager, reference: string): Promise<AccessToken> {
+    const token = await this.get(reference, manager);
     if (token.revokedAt !== null) return token;
-    return this.dataSource.transaction(async (manager) => {
-      await lockTokens(manager);
-      if (token.role === 'admin' && token.pool === null && (await this.livingAdmins(manager)) < 2) {
-        throw new MusterError('conflict', `cannot revoke "${token.name}": it is the last admin token`, {
-          hint: 'make another first: muster tokens create NAME --role admin',
-        });
-      }
-      const revokedAt = this.clock.now();
-      await manager.update(AccessToken, { id: token.id, revokedAt: IsNull() }, { revokedAt });
-      token.revokedAt = revokedAt;
-      return token;
-    });
+    await lockTokens(manager);
+    if (token.role === 'admin' && token.pool === null && (await this.livingAdmins(manager)) < 2) {
+      throw new MusterError('conflict', `cannot revoke "${token.name}": it is the last admin token`, {
+        hint: 'make another first: muster tokens create NAME --role admin',
+      });
+    }
+    const revokedAt = this.clock.now();
+    await manager.update(AccessToken, { id: token.id, revokedAt: IsNull() }, { revokedAt });
+    token.revokedAt = revokedAt;
+    return token;
   }
 
   /** How many tokens can still do everything. */

@@ -1,11 +1,11 @@
 import { type CallHandler, type ExecutionContext, Inject, Injectable, type NestInterceptor } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
-import { from, mergeMap, type Observable, throwError, catchError } from 'rxjs';
+import { from, mergeMap, type Observable, of, throwError, catchError } from 'rxjs';
 import { AuditService, type AuditRecord } from '../access/index.js';
 import { messageOf, MusterError } from '../error.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
 import type { Route } from './contract/index.js';
-import { ROUTE_METADATA, type MusterRequest } from './endpoint.js';
+import { type AuditNote, ROUTE_METADATA, type MusterRequest } from './endpoint.js';
 
 /** Routes that change nothing although they are not a GET. */
 const ONLY_ASKING = new Set(['deployments.plan', 'bundles.check', 'images.upload-piece']);
@@ -23,8 +23,19 @@ export class AuditInterceptor implements NestInterceptor {
     const route = this.reflector.get<Route | undefined>(ROUTE_METADATA, context.getHandler());
     if (route === undefined || route.method === 'GET' || ONLY_ASKING.has(route.id)) return next.handle();
     const request = context.switchToHttp().getRequest<MusterRequest>();
+    let isRecorded = false;
+    const note: AuditNote = {
+      change: async (work) => {
+        const result = await this.audit.withChange(work, () => doneRecord(route, request));
+        isRecorded = true;
+        return result;
+      },
+    };
+    request.audit = note;
     return next.handle().pipe(
-      mergeMap((answer: unknown) => from(this.recordDone(route, request).then(() => answer))),
+      mergeMap((answer: unknown) =>
+        isRecorded ? of(answer) : from(this.recordDone(route, request).then(() => answer)),
+      ),
       catchError((error: unknown) =>
         from(this.recordRefused(route, request, error)).pipe(mergeMap(() => throwError(() => error))),
       ),
@@ -33,7 +44,7 @@ export class AuditInterceptor implements NestInterceptor {
 
   private async recordDone(route: Route, request: MusterRequest): Promise<void> {
     try {
-      await this.audit.append(recordOf(route, request, 'done', request.audit?.after ?? request.checked?.body));
+      await this.audit.append(doneRecord(route, request));
     } catch (error) {
       this.log.error({ error, action: route.id }, 'a change was made but could not be recorded');
       throw new NotRecordedError(error);
@@ -48,6 +59,9 @@ export class AuditInterceptor implements NestInterceptor {
       .catch((fault: unknown) => this.log.error({ error: fault, action: route.id }, 'cannot record a refused change'));
   }
 }
+
+const doneRecord = (route: Route, request: MusterRequest) =>
+  recordOf(route, request, 'done', request.audit?.after ?? request.checked?.body);
 
 class NotRecordedError extends MusterError {
   constructor(cause: unknown) {

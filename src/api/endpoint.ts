@@ -11,6 +11,7 @@ import {
   SetMetadata,
 } from '@nestjs/common';
 import type { Request } from 'express';
+import type { EntityManager } from 'typeorm';
 import type { Principal } from '../access/index.js';
 import { PUBLIC_METADATA, type Route } from './contract/index.js';
 
@@ -20,8 +21,19 @@ export const ROUTE_METADATA = 'muster:route';
 export interface MusterRequest extends Request {
   principal?: Principal;
   checked?: { query: unknown; body: unknown };
-  /** What the audit is to say beyond the request itself. */
-  audit?: { subject?: string; before?: unknown; after?: unknown };
+  audit?: AuditNote;
+}
+
+/** What the audit is to say beyond the request itself: a handler adds the state before and after. */
+export interface AuditNote {
+  subject?: string;
+  before?: unknown;
+  after?: unknown;
+  /**
+   * Makes the change and its entry in one transaction. Without it the entry follows the change: for what is done in
+   * several transactions, or not in Postgres.
+   */
+  change<Result>(work: (manager: EntityManager) => Promise<Result>): Promise<Result>;
 }
 
 const METHODS = { GET: Get, POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete };
@@ -57,10 +69,5 @@ export const GivenQuery = createParamDecorator(
 /** Who is asking. */
 export const Who = createParamDecorator((_: unknown, context: ExecutionContext) => requestOf(context).principal);
 
-/** The request's audit note: a handler adds the state before and after. */
-export const AuditNote = createParamDecorator((_: unknown, context: ExecutionContext) => {
-  const request = requestOf(context);
-  request.audit ??= {};
-  return request.audit;
-});
-export type AuditNote = NonNullable<MusterRequest['audit']>;
+/** The request's audit note. */
+export const AuditNote = createParamDecorator((_: unknown, context: ExecutionContext) => requestOf(context).audit);

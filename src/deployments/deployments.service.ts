@@ -80,22 +80,24 @@ export class DeploymentsService {
     };
   }
 
-  /** Takes a bundle to what it says: deployment, run and steps are stored in one transaction. */
-  async up(request: UpRequest, actor: string): Promise<{ deployment: Deployment; run: RunEntity }> {
-    return this.dataSource.transaction(async (manager) => {
-      const { deployment, isNew, plan, compiled } = await this.prepare(manager, request, actor);
-      refuseOtherPlan(hashOfPlan(plan, deployment), request.planHash);
-      if (!isNew) deployment.version += 1;
-      await manager.save(Deployment, deployment);
-      const run = await this.runs.submit(manager, {
-        subject: { kind: 'deployment', id: deployment.id },
-        action: 'up',
-        title: `up ${compiled.bundle.name} as ${deployment.name} on ${deployment.cloud}`,
-        plan,
-        actor,
-      });
-      return { deployment, run };
+  /** Takes a bundle to what it says: deployment, run and steps are stored in the manager's transaction. */
+  async up(
+    manager: EntityManager,
+    request: UpRequest,
+    actor: string,
+  ): Promise<{ deployment: Deployment; run: RunEntity }> {
+    const { deployment, isNew, plan, compiled } = await this.prepare(manager, request, actor);
+    refuseOtherPlan(hashOfPlan(plan, deployment), request.planHash);
+    if (!isNew) deployment.version += 1;
+    await manager.save(Deployment, deployment);
+    const run = await this.runs.submit(manager, {
+      subject: { kind: 'deployment', id: deployment.id },
+      action: 'up',
+      title: `up ${compiled.bundle.name} as ${deployment.name} on ${deployment.cloud}`,
+      plan,
+      actor,
     });
+    return { deployment, run };
   }
 
   /** What `down` would do. `forget`: keys of nodes that are let go unreached. */
@@ -121,23 +123,24 @@ export class DeploymentsService {
   }
 
   /** Gives every node back to its cloud, disks erased, and frees the name. Those in `forget` are let go unreached. */
-  async down(name: string, actor: string, forget: readonly string[] = []): Promise<RunEntity> {
-    const deployment = await this.get(name);
-    return this.dataSource.transaction(async (manager) => {
-      const { plan } = await this.removal(manager, deployment, forget);
-      return this.runs.submit(manager, {
-        subject: { kind: 'deployment', id: deployment.id },
-        action: 'down',
-        title: `down ${deployment.name}`,
-        plan,
-        actor,
-      });
+  async down(
+    manager: EntityManager,
+    deployment: Deployment,
+    actor: string,
+    forget: readonly string[] = [],
+  ): Promise<RunEntity> {
+    const { plan } = await this.removal(manager, deployment, forget);
+    return this.runs.submit(manager, {
+      subject: { kind: 'deployment', id: deployment.id },
+      action: 'down',
+      title: `down ${deployment.name}`,
+      plan,
+      actor,
     });
   }
 
-  /** Runs the checks of the bundle and its roles once more. */
-  async verify(name: string, actor: string): Promise<RunEntity> {
-    const deployment = await this.get(name);
+  /** What runs the checks of the bundle and its roles once more. */
+  async planVerify(deployment: Deployment): Promise<Plan> {
     const { bundle } = this.compiled(deployment);
     const known = { nodes: await this.knownNodes(deployment), published: await this.published(deployment) };
     const { plan } = compileVerify({
@@ -149,7 +152,11 @@ export class DeploymentsService {
     if (plan.steps.length === 0) {
       throw new MusterError('conflict', `cannot verify ${deployment.name}: nothing in its bundle says how`);
     }
-    return this.runs.submit(null, {
+    return plan;
+  }
+
+  verify(manager: EntityManager, deployment: Deployment, plan: Plan, actor: string): Promise<RunEntity> {
+    return this.runs.submit(manager, {
       subject: { kind: 'deployment', id: deployment.id },
       action: 'verify',
       title: `verify ${deployment.name}`,

@@ -31,8 +31,12 @@ export class ReservationService {
   }
 
   /** Throws (`invalid`, with every problem; `conflict` where the address or the client has one already). */
-  async create(subnetIdOrName: string, input: ReservationInput): Promise<ReservationEntity> {
-    const subnet = await this.subnets.get(subnetIdOrName);
+  async create(
+    subnetIdOrName: string,
+    input: ReservationInput,
+    manager = this.dataSource.manager,
+  ): Promise<ReservationEntity> {
+    const subnet = await this.subnets.get(subnetIdOrName, manager);
     const columns = {
       subnetId: subnet.id,
       mac: input.mac?.toLowerCase().replaceAll('-', ':') ?? null,
@@ -45,7 +49,7 @@ export class ReservationService {
       throw new MusterError('invalid', `cannot reserve ${input.address}: ${details[0]?.message ?? ''}`, { details });
     }
     try {
-      return await this.dataSource.manager.save(this.dataSource.manager.create(ReservationEntity, columns));
+      return await manager.save(manager.create(ReservationEntity, columns));
     } catch (error) {
       const code = error instanceof QueryFailedError ? (error.driverError as { code?: unknown }).code : null;
       if (code !== '23505') throw error;
@@ -60,8 +64,8 @@ export class ReservationService {
     }
   }
 
-  async remove(id: string): Promise<void> {
-    const { affected } = await this.dataSource.manager.delete(ReservationEntity, { id });
+  async remove(id: string, manager = this.dataSource.manager): Promise<void> {
+    const { affected } = await manager.delete(ReservationEntity, { id });
     if (affected === 0) throw new MusterError('not-found', `cannot find the reservation ${id}`);
   }
 }

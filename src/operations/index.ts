@@ -7,5 +7,5 @@ export { machineHandlers, type OperationParts } from './handlers/index.js';
 export { MenuOperations } from './menu-operations.js';
 export { OperationsModule } from './operations.module.js';
 export { PowerWatch } from './power-watch.js';
-export { OperationsService, type Operation } from './operations.service.js';
+export { OperationsService, type Operation, type PlannedOperation } from './operations.service.js';
 export { abandonSteps, commissionSteps, type CommissionOptions, deploySteps, releaseSteps } from './plans.js';

@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
 import type { AgentOrders, Machine, MachinesService } from '../machines/index.js';
 import type { RunEntity, RunsService } from '../pipeline/index.js';
@@ -17,6 +18,14 @@ export type Operation =
   | { kind: 'exit-rescue' }
   | { kind: 'test' };
 
+/** An operation that nobody has asked to be run yet. */
+export interface PlannedOperation {
+  machine: Machine;
+  kind: Operation['kind'];
+  steps: StepSpec[];
+  actor: string;
+}
+
 /** Operations on machines, each a run that can be watched, retried, paused and cancelled. */
 export class OperationsService {
   constructor(
@@ -27,22 +36,22 @@ export class OperationsService {
   ) {}
 
   /** What the operation would do, step by step. Throws where the machine is not in a state for it. */
-  async plan(
-    machineIdOrName: string,
-    operation: Operation,
-    actor: string,
-  ): Promise<{ machine: Machine; steps: StepSpec[] }> {
+  async plan(machineIdOrName: string, operation: Operation, actor: string): Promise<PlannedOperation> {
     const machine = await this.machines.get(machineIdOrName);
     refuseOthers(machine, operation);
-    return { machine, steps: stepsOf(machine, this.sealed(machine, operation), actor) };
+    return { machine, kind: operation.kind, steps: stepsOf(machine, this.sealed(machine, operation), actor), actor };
   }
 
   async start(machineIdOrName: string, operation: Operation, actor: string): Promise<RunEntity> {
-    const { machine, steps } = await this.plan(machineIdOrName, operation, actor);
-    return this.runs.submit(null, {
+    return this.submit(null, await this.plan(machineIdOrName, operation, actor));
+  }
+
+  /** Stores the run: in the manager's transaction, after which the caller nudges it, or in one of its own. */
+  submit(manager: EntityManager | null, { machine, kind, steps, actor }: PlannedOperation): Promise<RunEntity> {
+    return this.runs.submit(manager, {
       subject: { kind: 'machine', id: machine.id },
-      action: operation.kind,
-      title: `${operation.kind} ${machine.name}`,
+      action: kind,
+      title: `${kind} ${machine.name}`,
       plan: { steps },
       actor,
     });
@@ -77,8 +86,8 @@ export class OperationsService {
   }
 
   /** Out of `broken`: its disks are erased and it is ready again. */
-  markFixed(machineIdOrName: string, actor: string): Promise<RunEntity> {
-    return this.start(machineIdOrName, { kind: 'release', erase: 'quick' }, actor);
+  planMarkFixed(machineIdOrName: string, actor: string): Promise<PlannedOperation> {
+    return this.plan(machineIdOrName, { kind: 'release', erase: 'quick' }, actor);
   }
 }
 

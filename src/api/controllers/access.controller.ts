@@ -32,18 +32,22 @@ export class TokensController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof tokensRoutes.create>> {
-    const { text, token } = await this.tokens.create({ ...body, createdBy: who.name });
-    note.subject = `tokens/${token.name}`;
-    note.after = tokenView(token);
-    return { token: tokenView(token), text };
+    return note.change(async (manager) => {
+      const { text, token } = await this.tokens.create({ ...body, createdBy: who.name }, manager);
+      note.subject = `tokens/${token.name}`;
+      note.after = tokenView(token);
+      return { token: tokenView(token), text };
+    });
   }
 
   @Endpoint(tokensRoutes.revoke)
   async revoke(@Param('token') reference: string, @AuditNote() note: AuditNote): Promise<Token> {
     note.before = tokenView(await this.tokens.get(reference));
-    const revoked = tokenView(await this.tokens.revoke(reference));
-    note.after = revoked;
-    return revoked;
+    return note.change(async (manager) => {
+      const revoked = tokenView(await this.tokens.revoke(manager, reference));
+      note.after = revoked;
+      return revoked;
+    });
   }
 }
 

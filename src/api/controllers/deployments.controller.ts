@@ -1,6 +1,6 @@
 import { Controller, Inject, Param } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/index.js';
 import { DeploymentsService, type Deployment as StoredDeployment, type UpRequest } from '../../deployments/index.js';
 import { MusterError } from '../../error.js';
@@ -64,9 +64,13 @@ export class DeploymentsController {
     @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof deploymentsRoutes.up>> {
     const request = { ...requestOf(body), planHash: body.planHash };
-    const { deployment, run } = await this.deployments.up(request, who.name);
-    note.subject = `deployments/${deployment.name}`;
-    note.after = { version: deployment.version, cloud: deployment.cloud, files: deployment.files, run: run.id };
+    const { deployment, run } = await note.change(async (manager) => {
+      const made = await this.deployments.up(manager, request, who.name);
+      const { name, version, cloud, files } = made.deployment;
+      note.subject = `deployments/${name}`;
+      note.after = { version, cloud, files, run: made.run.id };
+      return made;
+    });
     await this.runs.nudge(run.id);
     const view = await this.view(deployment);
     if (view.run === null) throw new MusterError('internal', `cannot show run ${run.id}: it is not stored`);
@@ -88,7 +92,9 @@ export class DeploymentsController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
-    return this.started(reference, note, () => this.deployments.down(reference, who.name, body.forget));
+    return this.started(reference, note, (deployment) =>
+      Promise.resolve((manager) => this.deployments.down(manager, deployment, who.name, body.forget)),
+    );
   }
 
   @Endpoint(deploymentsRoutes.verify)
@@ -97,7 +103,10 @@ export class DeploymentsController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
-    return this.started(reference, note, () => this.deployments.verify(reference, who.name));
+    return this.started(reference, note, async (deployment) => {
+      const plan = await this.deployments.planVerify(deployment);
+      return (manager) => this.deployments.verify(manager, deployment, plan, who.name);
+    });
   }
 
   @Endpoint(deploymentsRoutes.connection)
@@ -121,15 +130,21 @@ export class DeploymentsController {
     });
   }
 
+  /** `prepare` reads what it needs before the transaction begins, and gives what is done in it. */
   private async started(
     reference: string,
     note: AuditNote,
-    work: () => Promise<{ id: string }>,
+    prepare: (deployment: StoredDeployment) => Promise<(manager: EntityManager) => Promise<{ id: string }>>,
   ): Promise<{ run: Run }> {
-    const { name } = await this.deployments.get(reference);
+    const deployment = await this.deployments.get(reference);
+    const { name } = deployment;
     note.subject = `deployments/${name}`;
-    const { id } = await work();
-    note.after = { run: id };
+    const submit = await prepare(deployment);
+    const id = await note.change(async (manager) => {
+      const run = await submit(manager);
+      note.after = { run: run.id };
+      return run.id;
+    });
     await this.runs.nudge(id);
     return { run: runView(await this.runs.get(id), name) };
   }

@@ -32,8 +32,9 @@ export class ImagesController {
   async build(
     @GivenBody() body: BodyOf<typeof imagesRoutes.build>,
     @Who() who: Principal,
+    @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof imagesRoutes.build>> {
-    const run = await this.submit(body.target, `build ${body.target}`, imageBuildStep(body), who);
+    const run = await this.submit(body.target, `build ${body.target}`, imageBuildStep(body), who, note);
     return { run };
   }
 
@@ -41,18 +42,22 @@ export class ImagesController {
   async sync(
     @GivenBody() body: BodyOf<typeof imagesRoutes.sync>,
     @Who() who: Principal,
+    @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof imagesRoutes.sync>> {
-    return { run: await this.submit('sync', 'fetch images', imageSyncStep(body), who) };
+    return { run: await this.submit('sync', 'fetch images', imageSyncStep(body), who, note) };
   }
 
-  private async submit(subject: string, title: string, step: StepSpec, who: Principal): Promise<Run> {
-    const run = await this.runs.submit(null, {
-      subject: { kind: 'image', id: subject },
-      action: subject === 'sync' ? 'sync' : 'build',
-      title,
-      plan: { steps: [step] },
-      actor: who.name,
-    });
+  private async submit(subject: string, title: string, step: StepSpec, who: Principal, note: AuditNote): Promise<Run> {
+    const run = await note.change((manager) =>
+      this.runs.submit(manager, {
+        subject: { kind: 'image', id: subject },
+        action: subject === 'sync' ? 'sync' : 'build',
+        title,
+        plan: { steps: [step] },
+        actor: who.name,
+      }),
+    );
+    await this.runs.nudge(run.id);
     return runView(await this.runs.get(run.id), subject);
   }
 

@@ -45,8 +45,8 @@ export class LeasesController {
     @AuditNote() note: AuditNote,
   ): Promise<ReservationView> {
     const { subnet, ...input } = body;
-    const kept = await this.reservations.create(subnet, input);
-    note.subject = `reservations/${kept.address}`;
+    note.subject = `reservations/${body.address}`;
+    const kept = await note.change((manager) => this.reservations.create(subnet, input, manager));
     return reservationView(kept, await this.subnetNames());
   }
 
@@ -55,7 +55,7 @@ export class LeasesController {
     const kept = (await this.reservations.list()).find((each) => each.id === id);
     if (kept === undefined) throw new MusterError('not-found', `cannot find the reservation ${id}`);
     note.before = reservationView(kept, await this.subnetNames());
-    await this.reservations.remove(id);
+    await note.change((manager) => this.reservations.remove(id, manager));
   }
 
   private async subnetNames(): Promise<Map<string, string>> {

@@ -3,7 +3,7 @@ import type { Principal } from '../../access/index.js';
 import { MusterError } from '../../error.js';
 import { ImagesService } from '../../images/index.js';
 import type { Machine as StoredMachine } from '../../machines/index.js';
-import { OperationsService, type Operation } from '../../operations/index.js';
+import { OperationsService, type Operation, type PlannedOperation } from '../../operations/index.js';
 import { RunsService } from '../../pipeline/index.js';
 import { machinesRoutes, type BodyOf, type Machine, type Run } from '../contract/index.js';
 import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
@@ -131,8 +131,7 @@ export class MachineOperationsController {
   ): Promise<Started> {
     const machine = await this.directory.get(reference, who);
     noteBefore(note, machine);
-    const { id } = await this.operations.markFixed(machine.id, who.name);
-    return { run: runView(await this.runs.get(id), machine.name) };
+    return this.submit(await this.operations.planMarkFixed(machine.id, who.name), note, {});
   }
 
   private async start(
@@ -144,9 +143,17 @@ export class MachineOperationsController {
     const machine = await this.directory.get(reference, who);
     noteBefore(note, machine);
     const operation = await operationFor(machine);
-    const { id } = await this.operations.start(machine.id, operation, who.name);
-    note.after = { operation, run: id };
-    return { run: runView(await this.runs.get(id), machine.name) };
+    return this.submit(await this.operations.plan(machine.id, operation, who.name), note, { operation });
+  }
+
+  private async submit(planned: PlannedOperation, note: AuditNote, asked: object): Promise<Started> {
+    const { id } = await note.change(async (manager) => {
+      const run = await this.operations.submit(manager, planned);
+      note.after = { ...asked, run: run.id };
+      return run;
+    });
+    await this.runs.nudge(id);
+    return { run: runView(await this.runs.get(id), planned.machine.name) };
   }
 
   /** The image of this name, or the newest that fits. Throws where the store has none. */

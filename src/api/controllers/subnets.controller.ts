@@ -32,10 +32,12 @@ export class SubnetsController {
 
   @Endpoint(subnetsRoutes.create)
   async create(@GivenBody() body: BodyOf<typeof subnetsRoutes.create>, @AuditNote() note: AuditNote): Promise<Subnet> {
-    const subnet = subnetView(await this.subnets.create(body));
-    note.subject = `subnets/${subnet.name}`;
-    note.after = subnet;
-    return subnet;
+    return note.change(async (manager) => {
+      const subnet = subnetView(await this.subnets.create(body, manager));
+      note.subject = `subnets/${subnet.name}`;
+      note.after = subnet;
+      return subnet;
+    });
   }
 
   @Endpoint(subnetsRoutes.update)
@@ -44,16 +46,20 @@ export class SubnetsController {
     @GivenBody() body: BodyOf<typeof subnetsRoutes.update>,
     @AuditNote() note: AuditNote,
   ): Promise<Subnet> {
-    note.before = subnetView(await this.subnets.get(reference));
-    const subnet = subnetView(await this.subnets.update(reference, body));
-    note.after = subnet;
-    return subnet;
+    return note.change(async (manager) => {
+      note.before = subnetView(await this.subnets.get(reference, manager));
+      const subnet = subnetView(await this.subnets.update(reference, body, manager));
+      note.after = subnet;
+      return subnet;
+    });
   }
 
   @Endpoint(subnetsRoutes.delete)
   async delete(@Param('subnet') reference: string, @AuditNote() note: AuditNote): Promise<void> {
-    note.before = subnetView(await this.subnets.get(reference));
-    await this.subnets.remove(reference);
+    await note.change(async (manager) => {
+      note.before = subnetView(await this.subnets.get(reference, manager));
+      await this.subnets.remove(reference, manager);
+    });
   }
 
   @Endpoint(subnetsRoutes.snippet)
