@@ -9,6 +9,7 @@ import { Access1790000005000 } from './1790000005000-access.js';
 import { Deployments1790000006000 } from './1790000006000-deployments.js';
 import { PowerReadings1790000007000 } from './1790000007000-power-readings.js';
 import { StormIndexes1790000008000 } from './1790000008000-storm-indexes.js';
+import { SecretKeys1790000009000 } from './1790000009000-secret-keys.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -22,4 +23,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Deployments1790000006000,
   PowerReadings1790000007000,
   StormIndexes1790000008000,
+  SecretKeys1790000009000,
 ];

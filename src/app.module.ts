@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { MIGRATIONS } from '../migrations/index.js';
+import { KeysModule } from './access/index.js';
 import { ApiModule } from './api/index.js';
 import { DeploymentsModule } from './deployments/index.js';
 import { ENTITIES } from './entities.js';
@@ -26,6 +27,7 @@ export class AppModule {
           useFactory: (settings: Settings) => databaseOptions(settings),
         }),
         // Every role reads and writes the same tables; only workers take steps, only the boot role binds ports.
+        KeysModule,
         DeploymentsModule,
         ImageOperationsModule,
         ...(roles.includes('boot')

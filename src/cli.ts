@@ -3,10 +3,13 @@ import { run, type CliIo } from './cli/index.js';
 import { registerLocalCommands } from './local/index.js';
 import { inheritedEnvironment } from './platform/config/index.js';
 
-/** A first Ctrl-C ends a command cleanly; a second one at once. `serve` and `lab` see to signals themselves. */
+/** See to signals themselves, or may be ended at any instant. */
+const ENDED_AT_ONCE = ['serve', 'lab', 'secrets'];
+
+/** A first Ctrl-C ends a command cleanly; a second one at once. */
 function interruptSignal(command: string | undefined): AbortSignal {
   const controller = new AbortController();
-  if (command === 'serve' || command === 'lab') return controller.signal;
+  if (command !== undefined && ENDED_AT_ONCE.includes(command)) return controller.signal;
   process.once('SIGINT', () => {
     controller.abort();
     process.once('SIGINT', () => process.exit(130));

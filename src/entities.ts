@@ -1,4 +1,4 @@
-import { AccessToken, AuditEntry } from './access/index.js';
+import { AccessToken, AuditEntry, KeyHolder, SecretKey } from './access/index.js';
 import { Deployment } from './deployments/deployment.entity.js';
 import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
@@ -12,6 +12,8 @@ export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   ...PIPELINE_ENTITIES,
   AccessToken,
   AuditEntry,
+  KeyHolder,
+  SecretKey,
   ...MACHINE_ENTITIES,
   ...NETWORK_ENTITIES,
   Image,

@@ -2,12 +2,14 @@ import type { Command } from 'commander';
 import { registerLab } from '../lab/index.js';
 import { registerDb } from './db.command.js';
 import { registerDoctor } from './doctor.command.js';
+import { registerSecrets } from './secrets.command.js';
 import { registerServe } from './serve.command.js';
 
 /** The commands that run on this computer rather than through the API. */
 export function registerLocalCommands(program: Command): void {
   registerServe(program);
   registerDb(program);
+  registerSecrets(program);
   registerDoctor(program);
   registerLab(program);
 }

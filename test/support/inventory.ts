@@ -16,8 +16,7 @@ import { systemClock } from '../../src/platform/clock.js';
 import { SecretBox } from '../../src/platform/secrets/index.js';
 
 /** The inventory's services over a database, built by hand. */
-export function inventoryOn(dataSource: DataSource) {
-  const secrets = new SecretBox([randomBytes(32)]);
+export function inventoryOn(dataSource: DataSource, secrets = new SecretBox([randomBytes(32)])) {
   const clock = systemClock;
   const machines = new MachinesService(dataSource, secrets, clock);
   const nonces = new BootNonces(dataSource, clock);

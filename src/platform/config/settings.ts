@@ -127,7 +127,10 @@ export const settingsSchema = z.strictObject({
     .prefault({}),
   secrets: z
     .strictObject({
-      keyFile: z.string().optional().describe('Key-encryption key, 32 bytes in hex; default: made in the data folder'),
+      keyFile: z
+        .string()
+        .optional()
+        .describe('Key-encryption keys, 32 bytes in hex a line, the first seals; default: made in the data folder'),
     })
     .prefault({}),
 });

@@ -58,6 +58,11 @@ export async function startEmbeddedPostgres(dir: string): Promise<EmbeddedPostgr
   return { url: urlOf(socketDir, 'muster'), process: child, stop: () => stop(child) };
 }
 
+/** Where the server on `dir` is reached, by any account of this computer, while it runs. */
+export function embeddedPostgresUrl(dir: string): string {
+  return urlOf(join(dir, 'socket'), 'muster');
+}
+
 function urlOf(socketDir: string, database: string): string {
   return `postgres://muster@localhost/${database}?host=${encodeURIComponent(socketDir)}`;
 }

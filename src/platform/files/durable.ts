@@ -13,8 +13,13 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /** Replaces a file by one step: readers see all of the old or all of the new, also after a power cut. */
-export async function writeDurably(path: string, contents: string | Buffer, mode = 0o644): Promise<void> {
-  const temporary = await writeTemporary(path, contents, mode);
+export async function writeDurably(
+  path: string,
+  contents: string | Buffer,
+  mode = 0o644,
+  owner?: { uid: number; gid: number },
+): Promise<void> {
+  const temporary = await writeTemporary(path, contents, mode, owner);
   try {
     await rename(temporary, path);
   } catch (error) {
@@ -43,13 +48,19 @@ export async function createOnceDurably(path: string, contents: string | Buffer,
   }
 }
 
-async function writeTemporary(path: string, contents: string | Buffer, mode: number): Promise<string> {
+async function writeTemporary(
+  path: string,
+  contents: string | Buffer,
+  mode: number,
+  owner?: { uid: number; gid: number },
+): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomBytes(6).toString('hex')}.new`;
   const handle = await open(temporary, 'wx', mode);
   try {
     await handle.writeFile(contents);
     await handle.chmod(mode);
+    if (owner !== undefined) await handle.chown(owner.uid, owner.gid);
     await handle.sync();
   } finally {
     await handle.close();

@@ -1,2 +1,2 @@
-export { SecretBox } from './secret-box.js';
-export { openSecretBox, rotateKey, type RotatableRows, type SealedRow } from './key-file.js';
+export { keyIdOf, SecretBox } from './secret-box.js';
+export { KeyFile, newKey, openSecretBox, type KeyFileSettings } from './key-file.js';

@@ -1,22 +1,11 @@
-import { chmodSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openSecretBox, rotateKey, type RotatableRows } from './index.js';
+import { KeyFile, keyIdOf, newKey, openSecretBox, SecretBox } from './index.js';
 
 function newSettings() {
   return { dataDir: mkdtempSync(join(tmpdir(), 'muster-secrets-')), secrets: {} };
-}
-
-function tableOf(rows: Map<string, string>): RotatableRows {
-  return {
-    list: () => Promise.resolve([...rows].map(([id, sealed]) => ({ id, sealed }))),
-    replace: (row, previous) => {
-      if (rows.get(row.id) !== previous) return Promise.resolve(false);
-      rows.set(row.id, row.sealed);
-      return Promise.resolve(true);
-    },
-  };
 }
 
 describe('the key file', () => {
@@ -44,51 +33,24 @@ describe('the key file', () => {
   });
 });
 
-describe('rotating the key', () => {
-  it('wraps every row again and forgets the old key', async () => {
-    const settings = newSettings();
-    const box = await openSecretBox(settings);
-    const rows = new Map([1, 2, 3].map((n) => [`row ${n}`, box.seal(`secret ${n}`, `row ${n}`)]));
-    expect(await rotateKey(settings, tableOf(rows))).toEqual({ rewrapped: 3 });
-    const fresh = await openSecretBox(settings);
-    expect([...rows].map(([id, sealed]) => fresh.open(sealed, id))).toEqual(['secret 1', 'secret 2', 'secret 3']);
-    expect(() => box.open(rows.get('row 1')!, 'row 1')).toThrow(/not loaded/);
-    expect(readFileSync(join(settings.dataDir, 'secrets.key'), 'utf8').trim().split('\n')).toHaveLength(1);
-  });
+it('a box takes other keys while it is used', async () => {
+  const settings = newSettings();
+  const box = await openSecretBox(settings);
+  const sealed = box.seal('hunter2', 'row');
+  const [old] = await KeyFile.of(settings).read();
+  await KeyFile.of(settings).write([newKey(), old!]);
+  box.useKeys(await KeyFile.of(settings).read());
+  expect(box.keyIds[1]).toBe(keyIdOf(old!));
+  expect(box.open(sealed, 'row')).toBe('hunter2');
+  expect(() => new SecretBox([old!]).open(box.seal('x', 'row'), 'row')).toThrow(/not loaded/);
+});
 
-  it('can be stopped half way and run again, with everything readable in between', async () => {
-    const settings = newSettings();
-    const box = await openSecretBox(settings);
-    const rows = new Map([1, 2, 3].map((n) => [`row ${n}`, box.seal(`secret ${n}`, `row ${n}`)]));
-    const table = tableOf(rows);
-    let replaced = 0;
-    const breaking: RotatableRows = {
-      ...table,
-      replace: (row, previous) =>
-        ++replaced > 1 ? Promise.reject(new Error('power cut')) : table.replace(row, previous),
-    };
-    await expect(rotateKey(settings, breaking)).rejects.toThrow('power cut');
-    const between = await openSecretBox(settings);
-    expect([...rows].map(([id, sealed]) => between.open(sealed, id))).toEqual(['secret 1', 'secret 2', 'secret 3']);
-    await rotateKey(settings, table);
-    const fresh = await openSecretBox(settings);
-    expect([...rows].map(([id, sealed]) => fresh.open(sealed, id))).toEqual(['secret 1', 'secret 2', 'secret 3']);
-  });
-
-  it('does not overwrite a row that changed meanwhile', async () => {
-    const settings = newSettings();
-    const box = await openSecretBox(settings);
-    const rows = new Map([['row', box.seal('old', 'row')]]);
-    const table = tableOf(rows);
-    let first = true;
-    await rotateKey(settings, {
-      ...table,
-      replace: (row, previous) => {
-        if (first) rows.set('row', box.seal('new', 'row'));
-        first = false;
-        return table.replace(row, previous);
-      },
-    });
-    expect((await openSecretBox(settings)).open(rows.get('row')!, 'row')).toBe('new');
-  });
+it.runIf(process.getuid?.() === 0)('a key file that root writes stays with its owner, and private', async () => {
+  const settings = newSettings();
+  await openSecretBox(settings);
+  const file = KeyFile.of(settings);
+  chownSync(file.path, 12_345, 12_346);
+  await file.write([newKey()]);
+  expect(statSync(file.path)).toMatchObject({ uid: 12_345, gid: 12_346 });
+  expect(statSync(file.path).mode & 0o777).toBe(0o600);
 });

@@ -11,60 +11,34 @@ export interface KeyFileSettings {
   secrets: { keyFile?: string };
 }
 
-/** A sealed value in some table. */
-export interface SealedRow {
-  id: string;
-  sealed: string;
-}
+/** The file of key-encryption keys, one in hex a line: the first seals, all of them open. */
+export class KeyFile {
+  constructor(readonly path: string) {}
 
-export interface RotatableRows {
-  /** Every sealed value; may answer in any order. */
-  list(): Promise<SealedRow[]>;
-  /** Stores `sealed` where the row still holds `previous`; false when someone else changed it meanwhile. */
-  replace(row: SealedRow, previous: string): Promise<boolean>;
-}
+  static of(settings: KeyFileSettings): KeyFile {
+    return new KeyFile(settings.secrets.keyFile ?? join(settings.dataDir, 'secrets.key'));
+  }
 
-export async function openSecretBox(settings: KeyFileSettings): Promise<SecretBox> {
-  const given = settings.secrets.keyFile;
-  const path = given ?? join(settings.dataDir, 'secrets.key');
-  if (given === undefined) await createOnceDurably(path, `${newKey()}\n`);
-  return new SecretBox(await readKeys(path));
-}
+  /** Throws where others may read the file, or where it is not whole. */
+  read(): Promise<Buffer[]> {
+    return readKeys(this.path);
+  }
 
-/**
- * Replaces the key-encryption key: the new one is put first in the file, every row is wrapped again, then the old ones
- * are dropped. It may be stopped and started again at any point; rows stay readable throughout. To be called while no
- * server runs: one that still holds the old key would go on sealing with it.
- */
-export async function rotateKey(settings: KeyFileSettings, rows: RotatableRows): Promise<{ rewrapped: number }> {
-  const path = settings.secrets.keyFile ?? join(settings.dataDir, 'secrets.key');
-  const old = await readKeys(path);
-  const keys = [Buffer.from(newKey(), 'hex'), ...old];
-  await writeKeys(path, keys);
-  const rewrapped = await rewrapAll(new SecretBox(keys), rows);
-  await writeKeys(path, keys.slice(0, 1));
-  return { rewrapped };
-}
-
-async function rewrapAll(box: SecretBox, rows: RotatableRows): Promise<number> {
-  let rewrapped = 0;
-  // A row that changed under our hands is read again; a pass that finds nothing to do is the last.
-  for (;;) {
-    let left = 0;
-    for (const row of await rows.list()) {
-      const sealed = box.rewrap(row.sealed, row.id);
-      if (sealed === row.sealed) continue;
-      left += 1;
-      if (await rows.replace({ id: row.id, sealed }, row.sealed)) rewrapped += 1;
-    }
-    if (left === 0) return rewrapped;
+  /** By one step, and for the same owner: root may change the keys of servers that run as somebody else. */
+  async write(keys: readonly Buffer[]): Promise<void> {
+    const { uid, gid } = await stat(this.path);
+    await writeDurably(this.path, keys.map((key) => `${key.toString('hex')}\n`).join(''), 0o600, { uid, gid });
   }
 }
 
-const newKey = () => randomBytes(32).toString('hex');
+export async function openSecretBox(settings: KeyFileSettings): Promise<SecretBox> {
+  const file = KeyFile.of(settings);
+  if (settings.secrets.keyFile === undefined) await createOnceDurably(file.path, `${newKey().toString('hex')}\n`);
+  return new SecretBox(await file.read());
+}
 
-function writeKeys(path: string, keys: readonly Buffer[]): Promise<void> {
-  return writeDurably(path, keys.map((key) => `${key.toString('hex')}\n`).join(''), 0o600);
+export function newKey(): Buffer {
+  return randomBytes(32);
 }
 
 async function readKeys(path: string): Promise<Buffer[]> {

@@ -14,17 +14,27 @@ const VERSION = 's1';
  * A sealed value is `s1.<id of the wrapping key>.<wrapped key>.<encrypted value>`, the last two in base64url.
  */
 export class SecretBox {
-  private readonly keys: Map<string, Buffer>;
-  private readonly currentId: string;
+  private keys = new Map<string, Buffer>();
+  private currentId = '';
 
   /** The first key seals; all of them open, which is what a rotation needs. Each is 32 bytes. */
   constructor(keys: readonly Buffer[]) {
+    this.useKeys(keys);
+  }
+
+  /** Takes other keys from now on: the key file was changed. */
+  useKeys(keys: readonly Buffer[]): void {
     const [current] = keys;
     if (current === undefined || keys.some((key) => key.length !== KEY_BYTES)) {
       throw new MusterError('invalid', 'cannot use this key-encryption key: it is not 32 bytes');
     }
-    this.keys = new Map(keys.map((key) => [idOf(key), key]));
-    this.currentId = idOf(current);
+    this.keys = new Map(keys.map((key) => [keyIdOf(key), key]));
+    this.currentId = keyIdOf(current);
+  }
+
+  /** The ids of the keys that open; the first of them seals. */
+  get keyIds(): string[] {
+    return [...this.keys.keys()];
   }
 
   seal(plaintext: string, rowId: string): string {
@@ -59,7 +69,7 @@ export class SecretBox {
 }
 
 /** Tells keys apart without telling anything of them. */
-function idOf(key: Buffer): string {
+export function keyIdOf(key: Buffer): string {
   return createHash('sha256').update('muster key id').update(key).digest('hex').slice(0, 12);
 }
 
