@@ -5,6 +5,8 @@ import { BootSession } from './boot-session.entity.js';
 import { beginsSession, stageIndex, stallReason, type StageEvent } from './boot-stages.js';
 import { swapped } from './identity.js';
 
+const DAY_MS = 24 * 3_600_000;
+
 /** Something seen of a booting machine; the MAC is known or it is nobody's. */
 export interface SeenEvent extends StageEvent {
   mac: string | null;
@@ -101,6 +103,14 @@ export class BootSessions {
       ],
     );
     return new Map(rows.map(({ key, id }) => [key, id]));
+  }
+
+  /** Boots of machines are kept for a month; those of nobody's MAC, which anyone can make up, for a day. */
+  async forgetOld(now: Date): Promise<void> {
+    await this.dataSource.query(
+      'delete from boot_session where last_at < $1 or (last_at < $2 and machine_id is null)',
+      [new Date(now.getTime() - 30 * DAY_MS), new Date(now.getTime() - DAY_MS)],
+    );
   }
 
   /** Newest first. */

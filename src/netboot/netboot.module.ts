@@ -10,6 +10,7 @@ import {
 } from '@nestjs/common';
 import { getDataSourceToken } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
+import { messageOf } from '../error.js';
 import { BootFiles, ContentStore, ImagesModule } from '../images/index.js';
 import {
   AgentOrders,
@@ -42,6 +43,7 @@ import { TftpBoot } from './tftp-boot.js';
 
 const DATA_SOURCE = getDataSourceToken();
 const MENU_OPERATIONS = Symbol('MenuOperations');
+const FORGET_MS = 3_600_000;
 
 const providers: Provider[] = [
   {
@@ -166,6 +168,8 @@ const providers: Provider[] = [
   exports: [BOOT_DECIDER, BOOT_OBSERVER],
 })
 export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationShutdown {
+  private timer: NodeJS.Timeout | null = null;
+
   constructor(
     @Inject(MachineSnapshot) private readonly snapshot: MachineSnapshot,
     @Inject(BootHttpService) private readonly http: BootHttpService,
@@ -175,6 +179,9 @@ export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationS
     @Inject(BootNonces) private readonly nonces: BootNonces,
     @Inject(LanServices) private readonly lan: LanServices,
     @Inject(TftpBoot) private readonly tftp: TftpBoot,
+    @Inject(BootSessions) private readonly sessions: BootSessions,
+    @Inject(CLOCK) private readonly clock: Clock,
+    @Inject(LOGGER) private readonly log: Logger,
   ) {}
 
   /** `menu` is the token of {@link MenuOperations} that one of `imports` exports. */
@@ -187,18 +194,30 @@ export class NetbootModule implements OnApplicationBootstrap, BeforeApplicationS
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.nonces.forgetOld();
+    await this.forgetOld();
+    this.timer = setInterval(() => void this.forgetOld(), FORGET_MS);
     await this.snapshot.start();
     await this.http.start();
     await this.lan.start((name, client) => this.tftp.find(name, client));
   }
 
   async beforeApplicationShutdown(): Promise<void> {
+    if (this.timer !== null) clearInterval(this.timer);
     await this.lan.stop();
     this.waiter.close();
     await this.http.stop();
     this.snapshot.stop();
     await this.recorder.close();
     await this.listener.close();
+  }
+
+  /** Without Postgres it is tried again in an hour. */
+  private async forgetOld(): Promise<void> {
+    try {
+      await this.nonces.forgetOld();
+      await this.sessions.forgetOld(this.clock.now());
+    } catch (error) {
+      this.log.warn({ reason: messageOf(error) }, 'cannot forget old boots');
+    }
   }
 }

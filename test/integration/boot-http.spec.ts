@@ -117,6 +117,29 @@ describe('a machine that nobody knows', () => {
       .poll(async () => (await inventory.sessions.seenSince(id, new Date(0))).map((event) => event.stage))
       .toEqual(['script', 'agent']);
   });
+
+  it('is remembered for a month, and what came under a MAC of nobody for a day', async () => {
+    const { id } = await inventory.machines.declare(
+      { name: `node-${++count}`, power: manualPower, macs: ['52:54:00:0d:00:01'] },
+      'test',
+    );
+    const now = new Date();
+    const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000);
+    const seen = { stage: 'dhcp ack', uuid: null, address: null, message: 'gave an address', details: {} } as const;
+    for (const [mac, days] of [
+      ['52:54:00:0d:00:01', 31],
+      ['52:54:00:0d:00:01', 29],
+      ['52:54:00:0d:00:02', 2],
+      ['52:54:00:0d:00:02', 0],
+    ] as const)
+      await inventory.sessions.record([{ ...seen, mac, at: daysAgo(days) }]);
+    await inventory.sessions.forgetOld(now);
+    expect((await inventory.sessions.list(id)).map(({ lastAt }) => lastAt)).toEqual([daysAgo(29)]);
+    const left = await inventory.dataSource.query<{ last_at: Date }[]>(
+      "select last_at from boot_session where mac = '52:54:00:0d:00:02'",
+    );
+    expect(left.map((row) => row.last_at)).toEqual([now]);
+  });
 });
 
 describe('a hostile network', () => {
