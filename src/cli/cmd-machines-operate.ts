@@ -29,7 +29,6 @@ export const registerOperations: Register = (machines, context) => {
 
 const registerSimple: Register = (machines, context) => {
   const simple = [
-    { name: 'test', summary: 'test its memory and disks', route: machinesRoutes.test },
     { name: 'exit-rescue', summary: 'boot it from its disk again', route: machinesRoutes.exitRescue },
     { name: 'retry', summary: 'go on with the operation that failed', route: machinesRoutes.retry },
     { name: 'mark-fixed', summary: 'put it to use again: its disks are erased first', route: machinesRoutes.markFixed },
@@ -48,6 +47,14 @@ const registerSimple: Register = (machines, context) => {
     .action(async (machine: string, options: Waiting & { tests: boolean }) => {
       const body = { tests: options.tests };
       const { run } = await context.api.call(machinesRoutes.commission, { params: { machine }, body });
+      await follow(context, run, options);
+    });
+  waiting(machines.command('test <machine>'))
+    .summary('test all its memory and its disks, and bring it back to where it was')
+    .addOption(new Option('--only <what>').choices(['memory', 'disk']))
+    .action(async (machine: string, options: Waiting & { only?: 'memory' | 'disk' }) => {
+      const body = options.only === undefined ? {} : { tests: [options.only] };
+      const { run } = await context.api.call(machinesRoutes.test, { params: { machine }, body });
       await follow(context, run, options);
     });
   machines

@@ -6,7 +6,15 @@ import type { StepSpec } from '../plan/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
 import { type DeployWishes, userDataRow } from './deploy-wishes.js';
 import { checkUserData } from './user-data.js';
-import { commissionSteps, deploySteps, exitRescueSteps, releaseSteps, rescueSteps, testSteps } from './plans.js';
+import {
+  commissionSteps,
+  deploySteps,
+  exitRescueSteps,
+  releaseSteps,
+  rescueSteps,
+  testSteps,
+  type HardwareTest,
+} from './plans.js';
 
 /** What can be asked of one machine by hand. */
 export type Operation =
@@ -16,7 +24,7 @@ export type Operation =
   | { kind: 'release'; erase: 'quick' | 'secure' | 'full' }
   | { kind: 'rescue'; authorizedKeys: string[] }
   | { kind: 'exit-rescue' }
-  | { kind: 'test' };
+  | { kind: 'test'; tests: readonly HardwareTest[] };
 
 /** An operation that nobody has asked to be run yet. */
 export interface PlannedOperation {
@@ -107,7 +115,7 @@ function stepsOf(machine: Machine, operation: Operation, actor: string): StepSpe
     case 'exit-rescue':
       return exitRescueSteps(place);
     case 'test':
-      return testSteps(place);
+      return testSteps(place, operation.tests);
   }
 }
 

@@ -162,8 +162,10 @@ export function exitRescueSteps(place: OperationPlace): StepSpec[] {
   ]);
 }
 
-/** A memory and a disk test; a machine goes back to where it was. */
-export function testSteps(place: OperationPlace): StepSpec[] {
+export type HardwareTest = 'memory' | 'disk';
+
+/** Tests of all its memory, and of its disks; a machine goes back to where it was. */
+export function testSteps(place: OperationPlace, tests: readonly HardwareTest[]): StepSpec[] {
   const order = (name: string, title: string, parameters: JsonObject) => ({
     ...{ name, title, kind: 'machine.order', when: ['testing'] as const, passed: [] },
     input: { order: name, parameters, timeoutSeconds: 14_400, purpose: 'test' },
@@ -174,8 +176,8 @@ export function testSteps(place: OperationPlace): StepSpec[] {
       ...{ name: 'test', kind: 'machine.transition', title: 'begin the test', when: ['ready', 'deployed'], passed: [] },
       input: { to: 'testing', message: 'testing' },
     },
-    order('test-memory', 'test its memory', { megabytes: null }),
-    order('test-disk', 'test its disks', { path: null }),
+    ...(tests.includes('memory') ? [order('test-memory', 'test its memory', { megabytes: null })] : []),
+    ...(tests.includes('disk') ? [order('test-disk', 'test its disks', { path: null })] : []),
     {
       ...{ name: 'tested', kind: 'machine.transition', title: 'end the test', when: ['testing'], passed: [] },
       input: { to: 'previous', message: 'tested' },

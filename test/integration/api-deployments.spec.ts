@@ -144,3 +144,19 @@ describe('deployments', () => {
     expect(answer.stderr).toContain('no node yet');
   });
 });
+
+describe('a machine', () => {
+  it.each([
+    [[], ['test-memory', 'test-disk']],
+    [['--only', 'disk'], ['test-disk']],
+    [['--only', 'memory'], ['test-memory']],
+  ])('is tested by %j', async (options, orders) => {
+    await api.cli(['machines', 'declare', 'tested', '--power', 'manual']);
+    const begun = await api.cli(['machines', 'test', 'tested', ...options, '--detach', '--json']);
+    const { id } = JSON.parse(begun.stdout) as { id: string };
+    const { steps } = JSON.parse((await api.cli(['runs', 'show', id, '--json'])).stdout) as RunDetail;
+    const kept = steps.flatMap(({ kind, key }) => (kind === 'machine.order' ? [key.split(':').at(-1)] : []));
+    expect(kept).toEqual(orders);
+    await api.cli(['cancel', id]);
+  });
+});

@@ -87,8 +87,13 @@ export class MachineOperationsController {
   }
 
   @Endpoint(machinesRoutes.test)
-  test(@Param('machine') reference: string, @Who() who: Principal, @AuditNote() note: AuditNote): Promise<Started> {
-    return this.start(reference, who, note, () => ({ kind: 'test' }));
+  test(
+    @Param('machine') reference: string,
+    @GivenBody() body: BodyOf<typeof machinesRoutes.test>,
+    @Who() who: Principal,
+    @AuditNote() note: AuditNote,
+  ): Promise<Started> {
+    return this.start(reference, who, note, () => ({ kind: 'test', tests: body.tests }));
   }
 
   @Endpoint(machinesRoutes.abort)
