@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,7 +96,14 @@ it('refuses a second rack in its folder and of its name', async () => {
 it('leaves no process, namespace, interface or file when another process takes it down', async () => {
   const pids = rack.processes.map((each) => each.pid);
   expect(pids).toHaveLength(2);
+  // Nobody recorded this one, and it begins another when it is told to end, as a server does with its datastores.
+  const stubborn = `trap 'setsid sleep 86397.${process.pid} & exit' TERM; echo ready; sleep 60 & wait`;
+  const server = spawn('ip', ['netns', 'exec', namespace, 'sh', '-c', stubborn], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  await once(server.stdout, 'data');
   await Rack.open(dir).destroy();
+  expect((await runProcess(['pgrep', '-f', `sleep 86397.${process.pid}`], { allow: [0, 1] })).stdout).toBe('');
   expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
   expect((await runProcess(['ip', 'netns', 'list'])).stdout).not.toContain(namespace);
   expect(await interfaces()).toEqual(interfacesBefore);

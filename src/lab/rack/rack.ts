@@ -26,6 +26,8 @@ import {
 import { endProcesses, isAlive, startDetached } from './processes.js';
 import { hasRackState, type RackState, type RecordedProcess, readRackState, writeRackState } from './rack-state.js';
 
+const MOST_ROUNDS = 10;
+
 export interface RackOptions {
   /** Of the network namespace. */
   name: string;
@@ -144,10 +146,19 @@ export class Rack {
     // Servers first, so that they can close their own children; then whatever is left in the namespace.
     await endProcesses([...this.state.processes].reverse(), 10_000);
     if (namespaceExists(this.namespace)) {
-      await endProcesses(await processesIn(this.namespace), 5_000);
+      await this.endWhatIsLeft();
       await deleteNamespace(this.namespace);
     }
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A server that nobody recorded starts its datastores again while it is being ended itself. */
+  private async endWhatIsLeft(): Promise<void> {
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const left = await processesIn(this.namespace);
+      if (left.length === 0) return;
+      await endProcesses(left, 5_000);
+    }
   }
 
   private plan(spec: MachineSpec): RackMachine {
