@@ -10,7 +10,7 @@ order_boot_ram() {
   check_memory
   load_extra_drivers loop squashfs overlay
   mkdir -p "$RAM"
-  mountpoint -q "$RAM" || mount -t tmpfs -o size=90%,mode=0755 tmpfs "$RAM"
+  grep -q " $RAM " /proc/mounts || mount -t tmpfs -o size=90%,mode=0755 tmpfs "$RAM"
   mkdir -p "$RAM/lower" "$RAM/upper" "$RAM/work" "$RAM/root"
   progress 5 'fetching the image'
   fetch_image store_in_memory 5 90
@@ -41,6 +41,11 @@ store_in_memory() { decompress > "$RAM/image"; }
 # In memory there is nothing to undo but the memory itself. Called by fetch_image through undo_write, which finds no disk.
 switch_to_ram() {
   say 'switching to the image'
+  # The image's udev renames cards, and the kernel renames none that is up: its network would wait for that for ever.
+  for card in /sys/class/net/*; do
+    ip address flush dev "${card##*/}" 2> /dev/null
+    ip link set dev "${card##*/}" down
+  done
   new=/ram/root
   # Where the image was built for another kernel than the one that runs, ours has the modules.
   release=$(uname -r)
