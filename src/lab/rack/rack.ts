@@ -159,6 +159,9 @@ export class Rack {
       if (left.length === 0) return;
       await endProcesses(left, 5_000);
     }
+    throw new MusterError('internal', `cannot take the rack down: in ${this.namespace} new processes begin for ever`, {
+      hint: `\`ip netns pids ${this.namespace}\` names them`,
+    });
   }
 
   private plan(spec: MachineSpec): RackMachine {
