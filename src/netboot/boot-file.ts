@@ -49,6 +49,11 @@ export function bootUrl(serverAddress: string, httpPort: number): string {
   return `http://${serverAddress.includes(':') ? `[${serverAddress}]` : serverAddress}:${httpPort}`;
 }
 
+/** `https://10.0.0.1:7481`: where agents call. */
+export function agentUrl(serverAddress: string, agentPort: number): string {
+  return bootUrl(serverAddress, agentPort).replace('http:', 'https:');
+}
+
 /**
  * Which file DHCP names to this client. Firmware gets the program that will ask for the script; iPXE, which is that
  * program, gets the script's address. An iPXE that were given iPXE again would go round for ever.

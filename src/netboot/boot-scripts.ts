@@ -1,5 +1,6 @@
 import type { BootNonces, BootPurpose } from '../machines/index.js';
 import type { Clock } from '../platform/clock.js';
+import type { BootEvent } from './boot-client.js';
 import { type BootDecision, type BootMachine, type BootPolicy, decideBoot } from './boot-decision.js';
 import { architectureOf } from './boot-file.js';
 import { type GrubTransport, localDiskGrub, memoryGrub, nothingGrub, powerOffGrub } from './grub-config.js';
@@ -46,6 +47,17 @@ export interface ScriptSettings extends BootPolicy {
   kernelArguments: readonly string[];
   menuTimeoutSeconds: number;
   caSha256: string;
+}
+
+/** What is to be seen of a script that a machine was given. */
+export function scriptEvent(
+  language: ScriptRequest['language'],
+  decision: BootDecision,
+): Pick<BootEvent, 'stage' | 'message' | 'details'> {
+  const { kind, reason } = decision;
+  const purpose = kind === 'memory' ? decision.purpose : null;
+  const message = `${language} script: ${purpose ?? kind} (${reason})`;
+  return { stage: 'script', message, details: { decision: kind, purpose } };
 }
 
 /** As long as a nonce: 32 bytes in base64url. */

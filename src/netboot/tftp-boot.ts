@@ -2,8 +2,8 @@ import { type BootNonces, usableMac } from '../machines/index.js';
 import type { Clock } from '../platform/clock.js';
 import type { BootObserver } from './boot-client.js';
 import { type BootContent, memoryFileFor } from './boot-content.js';
-import { bootUrl } from './boot-file.js';
-import type { BootScripts } from './boot-scripts.js';
+import { agentUrl, bootUrl } from './boot-file.js';
+import { type BootScripts, scriptEvent } from './boot-scripts.js';
 import { grubStub } from './grub-config.js';
 import type { TftpClient, TftpContent } from './tftp/index.js';
 
@@ -40,16 +40,11 @@ export class TftpBoot {
       ...{ language: 'grub', transport: 'tftp', mac, uuid: null, architecture: null, choice: null, isHead: false },
       client: client.address,
       bootUrl: url,
-      agentUrl: bootUrl(client.serverAddress, this.parts.agentPort).replace('http:', 'https:'),
+      agentUrl: agentUrl(client.serverAddress, this.parts.agentPort),
       scriptUrl: url,
     });
-    const { kind, reason } = decision;
-    const purpose = kind === 'memory' ? decision.purpose : null;
-    this.parts.observer.seen({
-      ...{ at: this.parts.clock.now(), mac, uuid: null, address: client.address, stage: 'script' },
-      message: `grub script: ${purpose ?? kind} (${reason})`,
-      details: { decision: kind, purpose },
-    });
+    const seen = { at: this.parts.clock.now(), mac, uuid: null, address: client.address };
+    this.parts.observer.seen({ ...seen, ...scriptEvent('grub', decision) });
     return text(script, 'script', 'grub.cfg');
   }
 

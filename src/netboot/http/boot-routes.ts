@@ -4,8 +4,8 @@ import { type BootNonces, usableMac, usableUuid } from '../../machines/index.js'
 import type { Clock } from '../../platform/clock.js';
 import type { BootEvent, BootObserver, BootStage } from '../boot-client.js';
 import { type BootContent, memoryFileFor } from '../boot-content.js';
-import { bootUrl } from '../boot-file.js';
-import type { BootScripts, ScriptRequest } from '../boot-scripts.js';
+import { agentUrl, bootUrl } from '../boot-file.js';
+import { type BootScripts, scriptEvent, type ScriptRequest } from '../boot-scripts.js';
 import { grubStub } from '../grub-config.js';
 import { type Exchange, type Route, sendText } from './exchange.js';
 import { Turnstile } from './turnstile.js';
@@ -93,15 +93,7 @@ async function serveScript(parts: BootRoutesParts, exchange: Exchange, language:
   const { text, decision } = await parts.scripts.scriptFor(request);
   sendText(exchange, text);
   if (exchange.isHead) return;
-  const { kind, reason } = decision;
-  const purpose = decision.kind === 'memory' ? decision.purpose : null;
-  tell(parts, exchange, {
-    stage: 'script',
-    mac,
-    uuid,
-    message: `${language} script: ${purpose ?? kind} (${reason})`,
-    details: { decision: kind, purpose },
-  });
+  tell(parts, exchange, { mac, uuid, ...scriptEvent(language, decision) });
 }
 
 function scriptRequest(
@@ -127,7 +119,7 @@ function scriptRequest(
     choice: choice !== null && /^[a-z0-9:@._-]{1,100}$/.test(choice) ? choice : null,
     client: exchange.client,
     bootUrl: base,
-    agentUrl: bootUrl(exchange.server, parts.agentPort).replace('http:', 'https:'),
+    agentUrl: agentUrl(exchange.server, parts.agentPort),
     scriptUrl: `${base}/boot/ipxe/${mac}${query.size === 0 ? '' : `?${query.toString()}`}`,
     isHead: exchange.isHead,
   };
