@@ -74,6 +74,27 @@ describe('placement', () => {
   });
 });
 
+describe('what a container must allow', () => {
+  it('is what the roles on it need, and a node that holds containers allows what those need', () => {
+    const { nodes } = compileBundle(
+      input(`machines: {"0": {}, "1": {}, "2": {}}
+applications:
+  easyrsa: {role: easyrsa, to: [lxd:0]}
+  other: {role: easyrsa, num_units: 2, to: ["1", "lxd:2"]}
+  log: {role: logger}
+relations: [[log, other:juju-info]]
+`),
+    );
+    expect(Object.fromEntries(nodes.map(({ key, container }) => [key, container]))).toEqual({
+      '0': { nesting: true, privileged: false },
+      '1': { nesting: false, privileged: true },
+      '2': { nesting: true, privileged: true },
+      '0/lxd/easyrsa-0': { nesting: false, privileged: false },
+      '2/lxd/other-1': { nesting: false, privileged: true },
+    });
+  });
+});
+
 describe('edges', () => {
   it('let a step wait for its own steps and for what related units publish, and for nothing else', () => {
     expect(afterOf(cluster, 'etcd/1:install')).toEqual(['node/1:ready']);

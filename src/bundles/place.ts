@@ -4,7 +4,7 @@ import type { Constraints } from './constraints.js';
 import type { Diagnostics } from './diagnostics.js';
 import { parsePlacement, type Placement } from './placement.js';
 import type { Relation } from './relations.js';
-import type { RoleDefinition, RoleLibrary } from './roles/role.js';
+import type { ContainerNeeds, RoleDefinition, RoleLibrary } from './roles/role.js';
 import type { Span } from './source.js';
 
 /** A node that the bundle needs: a machine (or a cloud instance), or a container on one. */
@@ -16,6 +16,8 @@ export interface PlannedNode {
   constraints: Constraints;
   base: Base;
   placement: { kind: 'machine' } | { kind: 'container'; container: 'lxd' | 'kvm'; on: string };
+  /** What it has to allow where it is a system container: what its roles, and those of the containers on it, need. */
+  container: ContainerNeeds;
 }
 
 export interface PlannedUnit {
@@ -78,9 +80,25 @@ export function place(
     const base = chooseBase(bundle, draft, unitsOn(units, draft.key), roles, options, diagnostics);
     const { key, constraints, placement } = draft;
     const name = /^\d/.test(key) ? `node-${key.replaceAll('/', '-')}` : key.replaceAll('/', '-');
-    return { key, name, constraints, base, placement };
+    const container = containerNeeds(draft, [...placer.nodes.values()], units, roles);
+    return { key, name, constraints, base, placement, container };
   });
   return { nodes, units };
+}
+
+function containerNeeds(
+  node: NodeDraft,
+  nodes: readonly NodeDraft[],
+  units: readonly PlannedUnit[],
+  roles: RoleLibrary,
+): ContainerNeeds {
+  const inside = nodes.filter(({ placement }) => placement.kind === 'container' && placement.on === node.key);
+  const here = [node, ...inside].flatMap(({ key }) => unitsOn(units, key));
+  const needs = here.flatMap((unit) => roles.get(unit.role)?.container ?? []);
+  return {
+    nesting: inside.length > 0 || needs.some(({ nesting }) => nesting),
+    privileged: needs.some(({ privileged }) => privileged),
+  };
 }
 
 interface NodeDraft {

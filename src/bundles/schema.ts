@@ -128,6 +128,12 @@ export const roleSchema = object({
   requires: map(text).optional().describe('endpoint: interface'),
   provides: map(text).optional().describe('endpoint: interface'),
   peers: map(text).optional().describe('endpoint: interface, between the units of one application'),
+  container: object({
+    nesting: flag.optional().describe('Containers are made within it'),
+    privileged: flag.optional().describe("It needs the host's devices, cgroups and kernel settings"),
+  })
+    .optional()
+    .describe('What its node has to allow where that is a system container'),
   files: texts.optional().describe("Files of the role's folder that every step finds beside its script"),
   steps: map(roleStep).optional(),
 }).describe('A role: what it takes to run an application');

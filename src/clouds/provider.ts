@@ -23,6 +23,8 @@ export interface NodeRequest {
   key: string;
   constraints: NodeConstraints;
   base: { os: string; release: string };
+  /** What it has to allow where it is a system container; a machine allows everything. */
+  container: { nesting: boolean; privileged: boolean };
   layout: 'flat' | 'lvm';
   /** Public keys that may log in: the deployment's own, and the operator's. */
   authorizedKeys: string[];

@@ -28,6 +28,7 @@ const request = (key: string): NodeRequest => ({
   key,
   constraints: {},
   base: { os: 'debian', release: '12' },
+  container: { nesting: false, privileged: false },
   layout: 'flat',
   authorizedKeys: [],
   hostname: `prod-${key}`,

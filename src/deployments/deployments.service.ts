@@ -258,6 +258,7 @@ export class DeploymentsService {
       key: node.key,
       constraints: node.constraints,
       base: node.base,
+      container: node.container,
       layout: options.layout ?? 'flat',
       authorizedKeys: [deployment.sshPublicKey],
       hostname: `${name}-${node.key}`,

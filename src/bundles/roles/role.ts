@@ -47,6 +47,14 @@ export interface RoleStep {
   reboot: boolean;
 }
 
+/** What a node has to allow where it is a system container; a machine allows everything. */
+export interface ContainerNeeds {
+  /** Containers are made within it. */
+  nesting: boolean;
+  /** It sees the host's devices, cgroups and kernel settings: root in it is root on the host. */
+  privileged: boolean;
+}
+
 /** A role: `role.yaml` and the texts of its scripts and files. */
 export interface RoleDefinition {
   name: string;
@@ -57,6 +65,7 @@ export interface RoleDefinition {
   requires: Map<string, string>;
   provides: Map<string, string>;
   peers: Map<string, string>;
+  container: ContainerNeeds;
   files: { name: string; text: string }[];
   steps: Map<string, RoleStep>;
 }
@@ -115,6 +124,7 @@ class RoleReader {
       requires: this.endpoints('requires'),
       provides: this.endpoints('provides'),
       peers: this.endpoints('peers'),
+      container: { nesting: yaml.container?.nesting ?? false, privileged: yaml.container?.privileged ?? false },
       files: (yaml.files ?? []).map((file, index) => ({
         name: String(file),
         text: this.file(String(file), ['files', index]),

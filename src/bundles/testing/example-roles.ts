@@ -38,6 +38,7 @@ summary: Sends logs away
 bases: [ubuntu@24.04, ubuntu@22.04, debian@12]
 subordinate: true
 requires: {host: juju-info}
+container: {privileged: true}
 steps:
   install: {run: do.sh}
 `,
