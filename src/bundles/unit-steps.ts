@@ -53,6 +53,7 @@ export class UnitSteps {
         script: step.script ?? WAIT_TCP_SCRIPT,
         ...(step.check === null ? {} : { checkScript: step.check }),
         ...(step.reboot ? { reboot: true } : {}),
+        ...(step.publishes.length === 0 ? {} : { publishes: step.publishes }),
         input: this.document(unit, options, relations.document),
         environment: {
           ...this.environment(unit, options),

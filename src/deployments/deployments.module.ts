@@ -3,7 +3,8 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { CloudsModule } from '../clouds/index.js';
 import { HandlerRegistry, nodeHandlers, PipelineModule, SubjectRegistry } from '../pipeline/index.js';
-import { PlatformModule } from '../platform/index.js';
+import type { Settings } from '../platform/config/index.js';
+import { PlatformModule, SETTINGS } from '../platform/index.js';
 import { REMOTE, type Remote } from '../platform/remote/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { DeploymentOwner } from './deployment-owner.js';
@@ -26,16 +27,17 @@ export class DeploymentsModule implements OnModuleInit {
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
     @Inject(REMOTE) private readonly remote: Remote,
+    @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   onModuleInit(): void {
-    const { dataSource, nodes, remote } = this;
+    const { dataSource, nodes, remote, settings } = this;
     for (const handler of [
       new RecordNodeHandler(dataSource),
       new KnownNodeHandler(dataSource),
       new ForgetNodeHandler(dataSource),
       new RemoveDeploymentHandler(dataSource),
-      ...nodeHandlers({ remote, nodes }),
+      ...nodeHandlers({ remote, nodes }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);
     this.subjects.register(new DeploymentOwner());

@@ -169,10 +169,10 @@ describe('a script on a node', () => {
 
   it('that stalls is stopped and started again, up to its retries', async () => {
     const count = counter();
-    const run = await submit({ stallSeconds: 1, retries: 1, input: { script: `echo once >>${count}; sleep 60` } });
+    const run = await submit({ stallSeconds: 2, retries: 1, input: { script: `echo once >>${count}; sleep 60` } });
     const view = await over(run.id);
     expect(view).toMatchObject({ status: 'failed' });
-    expect(view.steps[0]!.reason).toMatch(/^stalled: no output and no progress for 1 s/);
+    expect(view.steps[0]!.reason).toMatch(/^stalled: no output and no progress for 2 s/);
     expect(linesOf(count)).toBe(2);
   });
 

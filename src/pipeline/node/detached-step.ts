@@ -20,10 +20,14 @@ export interface NodeState {
   wantsReboot: boolean;
   progress: { number: number; percent: number; text: string } | null;
   /** The content of $MUSTER_OUTPUT so far. */
-  output: string;
+  output: Buffer;
   /** The log from the asked offset on; not all of it at once where it is long. */
   log: Buffer;
   logBytes: number;
+  /** Changes while the script talks although its log is full. */
+  beyond: string;
+  /** The last line of the log, once the script has ended. */
+  lastLine: string;
 }
 
 export interface StepFiles {
@@ -48,12 +52,18 @@ export interface DetachedStepOptions {
   prefix?: readonly string[];
   /** For tests: MUSTER_ROOT, MUSTER_BOOT_ID_FILE, MUSTER_REBOOT_COMMAND. */
   environment?: Readonly<Record<string, string>>;
+  /** Of a longer log the node keeps the beginning and the end. */
+  logBytes?: number;
 }
 
 const EXIT = { noRunner: 90, busy: 91, fenceRefused: 92 } as const;
 const OPERATION_TIMEOUT_MS = 45_000;
 const CHECK_TIMEOUT_MS = 90_000;
+const DEFAULT_LOG_BYTES = 16 * 1024 * 1024;
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** Linux takes 128 KiB for one string of an environment, and 2 MiB for all with the usual stack (execve(2)). */
+const LONGEST_VARIABLE_BYTES = 64 * 1024;
+const ALL_VARIABLES_BYTES = 1024 * 1024;
 
 /** One execution on a node, by the runner's protocol over a shell. Every operation carries the fence. */
 export class DetachedStep {
@@ -70,17 +80,20 @@ export class DetachedStep {
   /** Starts the nth start, unless it runs or was started before. */
   async start(number: number, files: StepFiles, signal?: AbortSignal): Promise<NodeState> {
     const stdin = pack(files);
-    return parseState(await this.operate('start', [String(number), this.execution.stepId], { stdin, signal }));
+    const logBytes = this.options.logBytes ?? DEFAULT_LOG_BYTES;
+    const parameters = [String(number), this.execution.stepId, String(logBytes)];
+    return parseState(await this.operate('start', parameters, { stdin, signal }));
   }
 
-  /** Runs another script to its end, within a minute: is it done already? */
-  async check(files: StepFiles, signal?: AbortSignal): Promise<{ exitCode: number; log: string }> {
+  /** Runs another script to its end, within a minute: is it done already? It may publish, too. */
+  async check(files: StepFiles, signal?: AbortSignal): Promise<{ exitCode: number; log: string; output: Buffer }> {
     const options = { stdin: pack(files), signal, timeoutMs: CHECK_TIMEOUT_MS };
     const fields = fieldsOf(await this.operate('check', [], options));
-    return { exitCode: Number(fields.get('check') ?? 1), log: decode(fields.get('log')).toString() };
+    const log = decode(fields.get('log')).toString();
+    return { exitCode: Number(fields.get('check') ?? 1), log, output: decode(fields.get('output')) };
   }
 
-  /** Ends the script and all of its process group. */
+  /** Ends the script with all that it started. */
   async cancel(signal?: AbortSignal): Promise<void> {
     await this.operate('cancel', [], { signal });
   }
@@ -142,22 +155,47 @@ function pack(files: StepFiles): Buffer {
     }
     return `${number}\t${(file.mode ?? 0o644).toString(8)}\t${file.path}\n`;
   });
+  const long = longValues(files.environment);
   return tarOf([
     { name: 'script', content: files.script },
     { name: 'input.json', content: files.input },
-    { name: 'env', content: environmentFile(files.environment) },
+    { name: 'env', content: environmentFile(files.environment, long) },
     { name: 'index', content: index.join('') },
+    ...long.map((name, number) => ({ name: `value-${number}`, content: files.environment[name] ?? '' })),
     ...files.files.map((file, number) => ({ name: String(number), content: file.content })),
   ]);
 }
 
-function environmentFile(environment: Readonly<Record<string, string>>): string {
+/** The variables that do not fit an environment: those too long, and the longest where it is too much together. */
+function longValues(environment: Readonly<Record<string, string>>): string[] {
+  const sizes = Object.entries(environment).map(([name, value]) => ({
+    name,
+    bytes: name.length + Buffer.byteLength(value) + 2,
+  }));
+  let all = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+  return sizes
+    .sort((a, b) => b.bytes - a.bytes)
+    .filter(({ bytes }) => {
+      const isLong = bytes > LONGEST_VARIABLE_BYTES || all > ALL_VARIABLES_BYTES;
+      if (isLong) all -= bytes;
+      return isLong;
+    })
+    .map(({ name }) => name);
+}
+
+/** A long value is a file beside; `NAME_FILE` says where. */
+function environmentFile(environment: Readonly<Record<string, string>>, long: readonly string[]): string {
   return Object.entries(environment)
     .map(([name, value]) => {
       if (!ENVIRONMENT_NAME.test(name)) {
         throw new MusterError('invalid', `cannot set "${name}" in the environment: it is no name for a variable`);
       }
-      return `export ${name}=${quoteArgument(value)}\n`;
+      if (value.includes('\0')) {
+        throw new MusterError('invalid', `cannot set ${name} in the environment: its value holds a NUL`);
+      }
+      const number = long.indexOf(name);
+      // The runner reads this file with the folder as $1.
+      return number < 0 ? `export ${name}=${quoteArgument(value)}\n` : `export ${name}_FILE="$1/value-${number}"\n`;
     })
     .join('');
 }
@@ -193,8 +231,14 @@ function parseState(text: string): NodeState {
       progress === null
         ? null
         : { number: Number(progress[1]), percent: Number(progress[2]), text: (progress[3] ?? '').trim() },
-    output: decode(fields.get('output')).toString(),
+    output: decode(fields.get('output')),
     log: decode(fields.get('log')),
     logBytes: Number(fields.get('size') ?? 0),
+    beyond: fields.get('beyond') ?? '',
+    lastLine: lastLineOf(decode(fields.get('last')).toString()),
   };
+}
+
+function lastLineOf(text: string): string {
+  return text.trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
 }

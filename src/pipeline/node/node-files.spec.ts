@@ -29,7 +29,7 @@ describe('what a script published', () => {
       'constructor=odd',
       '',
     ].join('\n');
-    expect(parseOutputFile(text)).toEqual({
+    expect(parseOutputFile(Buffer.from(text))).toEqual({
       outputs: { address: '10.0.0.2', empty: '', equation: 'a=b=c', list: 'one=1\n', constructor: 'odd' },
       secretOutputs: { token: 's3cret', key: 'line' },
     });
@@ -43,14 +43,14 @@ describe('what a script published', () => {
     ['__proto__=x\na b', 'line 2'],
     [`a=${'x'.repeat(2 ** 20)}`, 'longer than 1048576 bytes'],
   ])('%# is refused with its line', (text, message) => {
-    expect(() => parseOutputFile(text)).toThrow(message);
+    expect(() => parseOutputFile(Buffer.from(text))).toThrow(message);
   });
 
   it('is read or refused, whatever it is', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         try {
-          parseOutputFile(text);
+          parseOutputFile(Buffer.from(text));
         } catch (error) {
           expect(error).toBeInstanceOf(MusterError);
         }

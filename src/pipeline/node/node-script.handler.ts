@@ -12,7 +12,7 @@ import {
 } from './detached-step.js';
 import { exitOutcome } from './exit-code.js';
 import { withNode, type NodeDirectory } from './node-directory.js';
-import { parseOutputFile } from './output-file.js';
+import { parseOutputFile, type PublishedValues } from './output-file.js';
 
 /** Input of a step of the kind `node.script`. */
 const nodeScriptInput = z.object({
@@ -26,6 +26,8 @@ const nodeScriptInput = z.object({
   environment: z.record(z.string(), z.string()).optional(),
   /** The step may reboot the node: by `muster-reboot` (it is run again afterwards), or once when it has succeeded. */
   reboot: z.boolean().optional(),
+  /** The values that the script, or its check where that finds it done, has to publish. */
+  publishes: z.array(z.string()).optional(),
   files: z.array(z.object({ path: z.string(), content: z.string(), mode: z.number().int().optional() })).optional(),
 });
 type Input = z.infer<typeof nodeScriptInput>;
@@ -42,6 +44,8 @@ interface Notes {
   polls: number;
   unreachable: number;
   progressSeen: number;
+  /** How much the script has said beyond its log's bound, as the node puts it. */
+  beyondSeen: string;
   /** Set while a reboot is waited out: the boot that is to end, and whether the script runs again afterwards. */
   rebooting: { from: string; again: boolean } | null;
   reboots: number;
@@ -95,6 +99,7 @@ export class NodeScriptHandler implements StepHandler {
     notes.unreachable = 0;
     await this.copyLog(context, step, state);
     await markProgress(context, notes, state);
+    await markTalk(context, notes, state);
     if (notes.rebooting !== null) return this.afterReboot(context, input, notes, step, state, notes.rebooting);
     // A start that this execution wanted in vain: `wanted` rises only once the one before is dealt with.
     if (state.tries < notes.wanted && state.state !== 'running') return this.begin(context, input, notes, step);
@@ -114,7 +119,7 @@ export class NodeScriptHandler implements StepHandler {
 
   /** Copies all of the log that is there; an end is only believed when its log is stored. */
   private async copyLog(context: StepContext, step: DetachedStep, first: NodeState): Promise<void> {
-    const { secretOutputs } = tolerantOutputs(first.output);
+    const { secretOutputs } = tolerantOutputs(first);
     context.mask(Object.values(secretOutputs));
     let state = first;
     for (;;) {
@@ -127,19 +132,25 @@ export class NodeScriptHandler implements StepHandler {
   }
 
   private async begin(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
-    const done = await this.isDone(context, input, notes, step);
-    if (done) return { kind: 'done', note: 'the check says that it is done already' };
+    const done = await this.checked(context, input, notes, step);
+    if (done !== null) return ended(input, done, { note: 'the check says that it is done already' });
     notes.progressSeen = 0;
     await save(context, notes);
     await step.start(notes.wanted, filesOf(input, input.script, context, notes), context.signal);
     return poll(context, notes);
   }
 
-  private async isDone(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<boolean> {
-    if (input.checkScript === undefined) return false;
+  /** What the check published where it says that the step is done; null where it does not, or there is none. */
+  private async checked(
+    context: StepContext,
+    input: Input,
+    notes: Notes,
+    step: DetachedStep,
+  ): Promise<PublishedValues | null> {
+    if (input.checkScript === undefined) return null;
     const check = await step.check(filesOf(input, input.checkScript, context, notes), context.signal);
     if (check.log !== '') await context.log(`[check, code ${check.exitCode}]\n${check.log.replace(/\n?$/, '\n')}`);
-    return check.exitCode === 0;
+    return check.exitCode === 0 ? parseOutputFile(check.output) : null;
   }
 
   /** It began, and nobody knows how far it came. */
@@ -149,9 +160,8 @@ export class NodeScriptHandler implements StepHandler {
     notes: Notes,
     step: DetachedStep,
   ): Promise<StepOutcome> {
-    if (await this.isDone(context, input, notes, step)) {
-      return { kind: 'done', note: 'it was interrupted; the check says that it is done' };
-    }
+    const done = await this.checked(context, input, notes, step);
+    if (done !== null) return ended(input, done, { note: 'it was interrupted; the check says that it is done' });
     if (input.checkScript === undefined && !context.repeatable && input.reboot !== true) {
       return {
         kind: 'failed',
@@ -183,8 +193,8 @@ export class NodeScriptHandler implements StepHandler {
       await context.log('[muster: rebooting the node]\n');
       return { kind: 'again', afterMs: UNREACHABLE_MS };
     }
-    if (code === 0) return { kind: 'done', exitCode: 0, ...parseOutputFile(state.output) };
-    const outcome = exitOutcome(code, context.repeatable, lastLineOf(state.log));
+    if (code === 0) return ended(input, parseOutputFile(state.output), { exitCode: 0 });
+    const outcome = exitOutcome(code, context.repeatable, state.lastLine);
     // Its end is known: the next attempt is to start the script again, not to read this exit code again.
     if (outcome.failure === 'transient') await save(context, { ...notes, wanted: notes.wanted + 1 });
     return outcome;
@@ -209,7 +219,7 @@ export class NodeScriptHandler implements StepHandler {
     const next = { ...notes, rebooting: null, reboots: notes.reboots + 1, polls: 0 };
     if (!rebooting.again) {
       await save(context, next);
-      return { kind: 'done', exitCode: 0, ...parseOutputFile(state.output) };
+      return ended(input, parseOutputFile(state.output), { exitCode: 0 });
     }
     next.wanted += 1;
     next.progressSeen = 0;
@@ -238,7 +248,16 @@ export class NodeScriptHandler implements StepHandler {
 }
 
 function notesOf(state: JsonObject): Notes {
-  return { wanted: 1, polls: 0, unreachable: 0, progressSeen: 0, rebooting: null, reboots: 0, ...state };
+  return {
+    wanted: 1,
+    polls: 0,
+    unreachable: 0,
+    progressSeen: 0,
+    beyondSeen: '',
+    rebooting: null,
+    reboots: 0,
+    ...state,
+  };
 }
 
 const json = (notes: Notes): JsonObject => ({ ...notes, rebooting: notes.rebooting });
@@ -260,10 +279,31 @@ async function markProgress(context: StepContext, notes: Notes, state: NodeState
   await context.progress(state.progress.percent, state.progress.text === '' ? undefined : state.progress.text);
 }
 
+/** A script that talks is alive, also where what it says is no longer kept. */
+async function markTalk(context: StepContext, notes: Notes, state: NodeState): Promise<void> {
+  if (state.beyond === notes.beyondSeen) return;
+  notes.beyondSeen = state.beyond;
+  await context.alive();
+}
+
+/** A success, if all that the role declares was published: who waits for it would fail without a cause to be seen. */
+function ended(input: Input, values: PublishedValues, how: { exitCode?: number; note?: string }): StepOutcome {
+  const published = new Set([...Object.keys(values.outputs), ...Object.keys(values.secretOutputs)]);
+  const missing = (input.publishes ?? []).filter((name) => !published.has(name));
+  if (missing.length === 0) return { kind: 'done', ...how, ...values };
+  const end = how.exitCode === undefined ? 'the check says that it is done' : `exit code ${how.exitCode}`;
+  return {
+    kind: 'failed',
+    failure: 'permanent',
+    reason: `${end}, but it did not publish ${missing.join(', ')}, which its role declares`,
+    hint: 'append NAME=VALUE to $MUSTER_OUTPUT, or call muster-publish NAME VALUE',
+  };
+}
+
 /** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
-function tolerantOutputs(text: string): { secretOutputs: Record<string, string> } {
+function tolerantOutputs({ output }: NodeState): { secretOutputs: Record<string, string> } {
   try {
-    return parseOutputFile(text.slice(0, text.lastIndexOf('\n') + 1));
+    return parseOutputFile(output.subarray(0, output.lastIndexOf('\n') + 1));
   } catch {
     return { secretOutputs: {} };
   }
@@ -280,8 +320,4 @@ function filesOf(input: Input, script: string, context: StepContext, notes: Note
     },
     files: input.files ?? [],
   };
-}
-
-function lastLineOf(log: Buffer): string {
-  return log.toString().trimEnd().split('\n').at(-1)?.slice(0, 300) ?? '';
 }

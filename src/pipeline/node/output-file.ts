@@ -13,8 +13,9 @@ const NAME = /^[A-Za-z_][A-Za-z0-9_.-]*$/;
  * Reads a script's `$MUSTER_OUTPUT`: lines `key=value`, blocks `key<<EOF` to a line `EOF`, either with `secret ` before
  * it; empty lines and lines that begin with `#` are left out; the last of two equal keys counts.
  */
-export function parseOutputFile(text: string): PublishedValues {
-  if (Buffer.byteLength(text) > OUTPUT_CAP_BYTES) throw badOutput(0, `it is longer than ${OUTPUT_CAP_BYTES} bytes`);
+export function parseOutputFile(bytes: Buffer): PublishedValues {
+  if (bytes.length > OUTPUT_CAP_BYTES) throw badOutput(0, `it is longer than ${OUTPUT_CAP_BYTES} bytes`);
+  const text = textOf(bytes);
   const values: PublishedValues = { outputs: {}, secretOutputs: {} };
   const lines = text.split('\n');
   for (let at = 0; at < lines.length; at += 1) {
@@ -34,10 +35,24 @@ export function parseOutputFile(text: string): PublishedValues {
       value = lines.slice(at + 1, end).join('\n');
       at = end;
     }
+    if (value.includes('\0')) throw badOutput(at + 1, `the value of "${name}" holds a NUL`);
     // `hasOwn`-safe: a script may well publish "constructor".
     define(isSecret ? values.secretOutputs : values.outputs, name, value);
   }
   return values;
+}
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** A value is given on byte by byte, so what is no text is refused rather than mended. */
+function textOf(bytes: Buffer): string {
+  try {
+    return strictUtf8.decode(bytes);
+  } catch {
+    throw new MusterError('invalid', 'what the script published is not UTF-8', {
+      hint: 'publish bytes as text, by base64 for example',
+    });
+  }
 }
 
 function define(target: Record<string, string>, name: string, value: string): void {

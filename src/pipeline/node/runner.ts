@@ -10,10 +10,18 @@ import { createHash } from 'node:crypto';
  *   alive      flock: held while the step runs       boot_id    the boot it was started under
  *   try        which start this is, from 1           step       the step's id
  *   script     what is run                           input.json its input (0600), removed at the end
- *   log        its output                            output     what it published
+ *   log        its output, up to LOG_BYTES           value-N    long values of the environment, removed at the end
+ *   log.beyond how much more came                    output     what it published
  *   progress   "number percent text"                 exit       exit code; written last
  *
- * Operations: status OFFSET | start TRY STEP (journal files as tar on stdin) | check (the same) | cancel | reboot.
+ * A log that grows over its bound keeps its beginning and, once the script has ended, its last 64 KiB; the parts between
+ * pass through files of a few MiB, so that no script fills the disk by talking.
+ *
+ * A script runs in a session of its own. When it has ended, what is left of that session is ended too: a step that says
+ * "done" is done. What gave itself another session is a daemon and lives on, as does what systemd started. A script that
+ * is made to stop (cancelled, stalled, timed out) is stopped with its daemons: they carry its mark in the environment.
+ *
+ * Operations: status OFFSET | start TRY STEP LOG_BYTES (journal files as tar on stdin) | check (the same) | cancel | reboot.
  * Exit code 92: fence refused; 91: another operation holds the lock.
  */
 const RUNNER = String.raw`#!/bin/sh
@@ -47,27 +55,43 @@ state() {
   if [ -f "$dir/exit" ]; then echo finished; else echo interrupted; fi
 }
 
-members() { # processes of this execution, wherever they went
-  for environ in /proc/[0-9]*/environ; do
-    tr '\000' '\n' <"$environ" 2>/dev/null | grep -qx "MUSTER_EXECUTION=$1" && echo "$environ" | cut -d/ -f3
-  done 2>/dev/null
+in_session() { # SESSION: the living processes of it (proc(5), stat: number, name, state, parent, group, session)
+  sed -n 's/^\([0-9]*\) (.*) [^Z] [0-9-]* [0-9-]* '"$1"' .*/\1/p' /proc/[0-9]*/stat 2>/dev/null
+  return 0 # sed minds files that are gone by the time it comes to them
+}
+
+members() { # EXECUTION: the processes of it, wherever they went
+  session=$(cat "$MUSTER_ROOT/steps/$1/pgid" 2>/dev/null)
+  grep -lzxF "MUSTER_EXECUTION=$1" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3
+  [ -z "$session" ] || in_session "$session"
+}
+
+signal_all() { # SIGNAL PROCESS...
+  what=$1
+  shift
+  [ $# -eq 0 ] || kill -s "$what" "$@" 2>/dev/null
+}
+
+kill_members() { # EXECUTION: until there are none, as they may be forking
+  rounds=0
+  while here=$(members "$1") && [ -n "$here" ] && [ "$rounds" -lt 20 ]; do
+    signal_all KILL $here
+    rounds=$((rounds + 1))
+  done
 }
 
 stop_group() { # EXECUTION: TERM, up to five seconds, KILL
   where=$MUSTER_ROOT/steps/$1
   : >"$where/cancelled"
-  signal=TERM count=0
+  signal_all TERM $(members "$1")
+  count=0
   while ! flock -n "$where/alive" true 2>/dev/null; do
-    group=$(cat "$where/pgid" 2>/dev/null)
-    [ -n "$group" ] && kill -s "$signal" -- "-$group" 2>/dev/null
     sleep 0.1
     count=$((count + 1))
-    [ "$count" -ge 50 ] && signal=KILL
+    [ "$count" -ge 50 ] && kill_members "$1"
     [ "$count" -ge 100 ] && return 1
   done
-  # If the one who waits for it was killed, nobody has recorded an end.
-  [ -f "$where/exit" ] || for process in $(members "$1"); do kill -KILL "$process" 2>/dev/null; done
-  return 0
+  kill_members "$1"
 }
 
 stop_other_executions() { # of the same step: an operator began it anew
@@ -82,7 +106,7 @@ stop_other_executions() { # of the same step: an operator began it anew
 }
 
 unpack() { # journal files and the step's own files, from a tar on stdin
-  rm -rf "$1/files" "$1/env" "$1/index"
+  rm -rf "$1/files" "$1/env" "$1/index" "$1"/value-*
   mkdir -p "$1/files"
   tar -x -f - -C "$1" || exit 94
   tab=$(printf '\t')
@@ -96,7 +120,7 @@ unpack() { # journal files and the step's own files, from a tar on stdin
 
 run_script() { # FOLDER FILE: replaces this shell
   [ -f "$1/env" ] && . "$1/env"
-  export MUSTER_INPUT="$1/input.json" MUSTER_OUTPUT="$dir/output" MUSTER_STEP_DIR="$1" MUSTER_EXECUTION="$execution"
+  export MUSTER_INPUT="$1/input.json" MUSTER_OUTPUT="$1/output" MUSTER_STEP_DIR="$1" MUSTER_EXECUTION="$execution"
   export PATH="$MUSTER_ROOT/bin:$PATH"
   umask 022
   cd "$1/files" || exit 94
@@ -105,7 +129,7 @@ run_script() { # FOLDER FILE: replaces this shell
 
 write_tools() {
   mkdir -p "$MUSTER_ROOT/bin"
-  [ -x "$MUSTER_ROOT/bin/muster-reboot" ] && return
+  [ -x "$MUSTER_ROOT/bin/muster-publish" ] && return
   cat >"$MUSTER_ROOT/bin/muster-progress" <<'TOOL'
 #!/bin/sh
 # muster-progress PERCENT [TEXT]: marks progress of the step that calls it
@@ -122,7 +146,21 @@ TOOL
 [ -n "$MUSTER_STEP_DIR" ] || { echo "muster-reboot: not in a step" >&2; exit 1; }
 : >"$MUSTER_STEP_DIR/reboot"
 TOOL
-  chmod 755 "$MUSTER_ROOT/bin" "$MUSTER_ROOT/bin/muster-progress" "$MUSTER_ROOT/bin/muster-reboot"
+  cat >"$MUSTER_ROOT/bin/muster-publish" <<'TOOL'
+#!/bin/sh
+# muster-publish [--secret] NAME [VALUE]: publishes a value, whatever is in it; without VALUE, standard input as it is
+secret=
+[ "$1" = --secret ] && secret='secret ' && shift
+[ -n "$MUSTER_OUTPUT" ] && [ $# -ge 1 ] || { echo "usage, in a step: muster-publish [--secret] NAME [VALUE]" >&2; exit 2; }
+# A line that nobody can have foreseen ends the value.
+mark=END-$(head -c 16 /dev/urandom | od -A n -t x1 | tr -d ' \n')
+{
+  printf '%s%s<<%s\n' "$secret" "$1" "$mark"
+  if [ $# -ge 2 ]; then printf '%s' "$2"; else cat; fi
+  printf '\n%s\n' "$mark"
+} >>"$MUSTER_OUTPUT"
+TOOL
+  chmod 755 "$MUSTER_ROOT/bin" "$MUSTER_ROOT"/bin/muster-*
 }
 
 answer() { # OFFSET
@@ -134,20 +172,69 @@ answer() { # OFFSET
   [ -f "$dir/reboot" ] && echo "reboot yes"
   [ -f "$dir/progress" ] && echo "progress $(cat "$dir/progress")"
   [ -f "$dir/output" ] && echo "output $(head -c 1048577 "$dir/output" | base64 | tr -d '\n')"
+  [ -f "$dir/log.beyond" ] && echo "beyond $(cat "$dir/log.beyond") $(wc -c <"$dir/log.next" 2>/dev/null)"
+  [ -f "$dir/exit" ] && [ -f "$dir/log" ] && echo "last $(tail -c 400 "$dir/log" | base64 | tr -d '\n')"
   [ -f "$dir/log" ] && echo "size $(wc -c <"$dir/log")" &&
     echo "log $(tail -c "+$(($1 + 1))" "$dir/log" | head -c 262144 | base64 | tr -d '\n')"
   return 0
 }
 
-if [ "$operation" = supervise ]; then # EXECUTION FENCE; holds the lock of alive by descriptor 8
+keep_log() { # LOG_BYTES: stores standard input as the log, as the heading says
+  unbuffered=
+  command -v stdbuf >/dev/null && unbuffered='stdbuf -o0'
+  left=$(($1 - 131072 - $(wc -c <"$dir/log")))
+  [ "$left" -le 0 ] || $unbuffered head -c "$left" >>"$dir/log"
+  count=0
+  rm -f "$dir"/log.last "$dir"/log.before
+  while $unbuffered head -c 4194304 >"$dir/log.next" && [ -s "$dir/log.next" ]; do
+    [ "$count" -gt 0 ] || printf '\n[muster: the log is longer than %s KiB; its middle is not kept]\n' "$(($1 / 1024))" >>"$dir/log"
+    count=$((count + 1))
+    [ ! -f "$dir/log.last" ] || mv -f "$dir/log.last" "$dir/log.before"
+    mv -f "$dir/log.next" "$dir/log.last"
+    echo "$count" >"$dir/log.beyond"
+  done
+  [ "$count" -eq 0 ] || cat "$dir/log.before" "$dir/log.last" 2>/dev/null | tail -c 65536 >>"$dir/log"
+  rm -f "$dir"/log.next "$dir"/log.last "$dir"/log.before "$dir"/log.beyond "$dir/pipe"
+}
+
+end_session() { # SESSION: of a script that has ended; TERM, up to five seconds, KILL. Says which it were.
+  here=$(in_session "$1")
+  [ -n "$here" ] || return
+  names=$(for process in $here; do cat "/proc/$process/comm"; done 2>/dev/null | tr '\n' ' ' | sed 's/ $//')
+  count=0
+  [ -f "$dir/cancelled" ] || signal_all TERM $here
+  while here=$(in_session "$1") && [ -n "$here" ] && [ "$count" -lt 100 ]; do
+    if [ "$count" -ge 50 ] || [ -f "$dir/cancelled" ]; then signal_all KILL $here; fi
+    sleep 0.1
+    count=$((count + 1))
+  done
+  echo "$names"
+}
+
+wait_for_end_of() { # PIPE: a daemon may keep it open for ever, but what the script itself said is through at once
+  count=0
+  while [ -p "$1" ] && [ "$count" -lt 100 ]; do
+    sleep 0.02
+    count=$((count + 1))
+  done
+}
+
+if [ "$operation" = supervise ]; then # EXECUTION FENCE LOG_BYTES; holds the lock of alive by descriptor 8
   number=$(recall try)
   [ "$number" -gt 1 ] && echo "[muster: start $number]" >>"$dir/log"
-  (run_script "$dir" script) >>"$dir/log" 2>&1 </dev/null 8>&- &
+  : >>"$dir/log"
+  rm -f "$dir/pipe"
+  mkfifo "$dir/pipe" || exit 94
+  keep_log "$4" <"$dir/pipe" 8>&- &
+  (run_script "$dir" script) >"$dir/pipe" 2>&1 </dev/null 8>&- &
   child=$!
   echo "$child" >"$dir/pgid"
   wait "$child"
   code=$?
-  rm -f "$dir/input.json" "$dir/env"
+  left=$(end_session "$child")
+  wait_for_end_of "$dir/pipe"
+  [ -z "$left" ] || echo "[muster: ended what the script had left running: $left]" >>"$dir/log"
+  rm -f "$dir/input.json" "$dir/env" "$dir"/value-*
   [ -f "$dir/output" ] && sync "$dir/output" 2>/dev/null
   record exit "$code"
   exit 0
@@ -166,24 +253,24 @@ fi
 case $operation in
 status) answer "$4" ;;
 start)
-  number=$4 step=$5
+  number=$4 step=$5 log_bytes=$6
   if [ "$(state)" = running ] || [ "$number" -le "$(recall try 0)" ]; then
     cat >/dev/null
     answer 0 | grep -v '^log '
     exit 0
   fi
-  [ "$(state)" = interrupted ] && for process in $(members "$execution"); do kill -KILL "$process" 2>/dev/null; done
+  [ "$(state)" = interrupted ] && kill_members "$execution"
   stop_other_executions "$step"
   write_tools
   find "$MUSTER_ROOT/steps" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
   unpack "$dir"
-  rm -f "$dir/exit" "$dir/pgid" "$dir/progress" "$dir/output" "$dir/cancelled" "$dir/reboot"
+  rm -f "$dir/exit" "$dir/pgid" "$dir/progress" "$dir/output" "$dir/cancelled" "$dir/reboot" "$dir/log.beyond"
   echo "$step" >"$dir/step"
   record boot_id "$(boot_id)"
   record try "$number"
   exec 8>"$dir/alive"
   flock 8
-  nohup setsid sh "$self" supervise "$execution" "$fence" </dev/null >/dev/null 2>&1 9>&- &
+  nohup setsid sh "$self" supervise "$execution" "$fence" "$log_bytes" </dev/null >/dev/null 2>&1 9>&- &
   exec 8>&-
   answer 0 | grep -v '^log '
   ;;
@@ -191,20 +278,25 @@ check)
   rm -rf "$dir/check.d"
   mkdir -p "$dir/check.d"
   unpack "$dir/check.d"
-  (run_script "$dir/check.d" script) </dev/null 9>&- >"$dir/check.log" 2>&1 &
+  mkfifo "$dir/check.d/pipe" || exit 94
+  (tail -c 65536 <"$dir/check.d/pipe" >"$dir/check.log"; rm -f "$dir/check.d/pipe") 9>&- &
+  (run_script "$dir/check.d" script) </dev/null 9>&- >"$dir/check.d/pipe" 2>&1 &
   child=$!
-  (sleep 60; kill -KILL -- "-$child") >/dev/null 2>&1 9>&- &
+  setsid sh -c "sleep 60; kill -KILL -- -$child" >/dev/null 2>&1 9>&- &
   timer=$!
   wait "$child"
   code=$?
-  kill "$timer" 2>/dev/null
-  rm -rf "$dir/check.d"
+  kill -KILL -- "-$timer" 2>/dev/null
+  signal_all KILL $(in_session "$child")
+  wait_for_end_of "$dir/check.d/pipe"
   echo "check $code"
-  echo "log $(tail -c 65536 "$dir/check.log" | base64 | tr -d '\n')"
+  [ -f "$dir/check.d/output" ] && echo "output $(head -c 1048577 "$dir/check.d/output" | base64 | tr -d '\n')"
+  echo "log $(base64 <"$dir/check.log" | tr -d '\n')"
+  rm -rf "$dir/check.d"
   ;;
 cancel)
   [ -f "$dir/try" ] && { stop_group "$execution" || { echo "it does not end" >&2; exit 93; }; }
-  rm -f "$dir/input.json" "$dir/env"
+  rm -f "$dir/input.json" "$dir/env" "$dir"/value-*
   answer 0 | grep -v '^log '
   ;;
 reboot)
