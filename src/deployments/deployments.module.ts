@@ -8,17 +8,29 @@ import { PlatformModule, SETTINGS } from '../platform/index.js';
 import { REMOTE, type Remote } from '../platform/remote/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { DeploymentOwner } from './deployment-owner.js';
+import { DeploymentPlanner } from './deployment-planner.js';
+import { DeploymentRecords } from './deployment-records.js';
 import { DeploymentsService } from './deployments.service.js';
 import { ForgetNodeHandler } from './forget-node.handler.js';
 import { KnownNodeHandler } from './known-node.handler.js';
 import { DeploymentNodes } from './node-directory.js';
 import { RecordNodeHandler } from './record-node.handler.js';
 import { RemoveDeploymentHandler } from './remove-deployment.handler.js';
+import { TeardownService } from './teardown.service.js';
+import { VerifyService } from './verify.service.js';
 
 @Module({
   imports: [PlatformModule, PipelineModule, CloudsModule],
-  providers: [{ provide: BundleLibrary, useFactory: () => new BundleLibrary() }, DeploymentNodes, DeploymentsService],
-  exports: [DeploymentsService, BundleLibrary],
+  providers: [
+    { provide: BundleLibrary, useFactory: () => new BundleLibrary() },
+    DeploymentNodes,
+    DeploymentRecords,
+    DeploymentPlanner,
+    DeploymentsService,
+    TeardownService,
+    VerifyService,
+  ],
+  exports: [DeploymentsService, TeardownService, VerifyService, BundleLibrary],
 })
 export class DeploymentsModule implements OnModuleInit {
   constructor(

@@ -2,7 +2,13 @@ import { Controller, Inject, Param } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Principal } from '../../access/index.js';
-import { DeploymentsService, type Deployment as StoredDeployment, type UpRequest } from '../../deployments/index.js';
+import {
+  DeploymentsService,
+  TeardownService,
+  VerifyService,
+  type Deployment as StoredDeployment,
+  type UpRequest,
+} from '../../deployments/index.js';
 import { MusterError } from '../../error.js';
 import { RunsService } from '../../pipeline/index.js';
 import {
@@ -25,6 +31,8 @@ import { runSummaryView, runView } from '../views/run-view.js';
 export class DeploymentsController {
   constructor(
     @Inject(DeploymentsService) private readonly deployments: DeploymentsService,
+    @Inject(TeardownService) private readonly teardown: TeardownService,
+    @Inject(VerifyService) private readonly verification: VerifyService,
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(MachineDirectory) private readonly machines: MachineDirectory,
     @InjectDataSource() private readonly dataSource: DataSource,
@@ -82,7 +90,7 @@ export class DeploymentsController {
     @Param('deployment') reference: string,
     @GivenQuery() query: QueryOf<typeof deploymentsRoutes.downPlan>,
   ): Promise<ResponseOf<typeof deploymentsRoutes.downPlan>> {
-    return downPlanView(await this.deployments.planDown(reference, query.forget?.split(',') ?? []));
+    return downPlanView(await this.teardown.planDown(reference, query.forget?.split(',') ?? []));
   }
 
   @Endpoint(deploymentsRoutes.down)
@@ -93,7 +101,7 @@ export class DeploymentsController {
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
     return this.started(reference, note, (deployment) =>
-      Promise.resolve((manager) => this.deployments.down(manager, deployment, who.name, body.forget)),
+      Promise.resolve((manager) => this.teardown.down(manager, deployment, who.name, body.forget)),
     );
   }
 
@@ -104,8 +112,8 @@ export class DeploymentsController {
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
     return this.started(reference, note, async (deployment) => {
-      const plan = await this.deployments.planVerify(deployment);
-      return (manager) => this.deployments.verify(manager, deployment, plan, who.name);
+      const plan = await this.verification.planVerify(deployment);
+      return (manager) => this.verification.verify(manager, deployment, plan, who.name);
     });
   }
 

@@ -1,0 +1,77 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { InjectDataSource } from '@nestjs/typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
+import { MusterError } from '../error.js';
+import { RunsService, type RunEntity } from '../pipeline/index.js';
+import { leaving, removalPlan } from './deployment-plan.js';
+import { DeploymentPlanner, erasure } from './deployment-planner.js';
+import { DeploymentRecords } from './deployment-records.js';
+import type { Deployment } from './deployment.entity.js';
+import type { DeploymentPreview } from './deployments.service.js';
+
+/** `down`: everything goes back to where it came from. */
+@Injectable()
+export class TeardownService {
+  constructor(
+    @InjectDataSource() private readonly dataSource: DataSource,
+    @Inject(RunsService) private readonly runs: RunsService,
+    @Inject(DeploymentPlanner) private readonly planner: DeploymentPlanner,
+    @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
+  ) {}
+
+  /** What `down` would do. `forget`: keys of nodes that are let go unreached. */
+  async planDown(
+    name: string,
+    forget: readonly string[] = [],
+  ): Promise<Omit<DeploymentPreview, 'diagnostics' | 'planHash'>> {
+    const deployment = await this.records.get(name);
+    const { nodes, lost, plan } = await this.removal(this.dataSource.manager, deployment, forget);
+    const kept = nodes.filter((node) => !lost.has(node.key));
+    return {
+      deployment: deployment.name,
+      cloud: deployment.cloud,
+      changes: [
+        ...kept.map((node) => `give back node ${node.key} (${node.name})`),
+        ...nodes
+          .filter((node) => lost.has(node.key))
+          .map((node) => `let node ${node.key} (${node.name}) go unreached: it is broken until its disks are erased`),
+      ],
+      destroys: kept.map(erasure),
+      plan,
+    };
+  }
+
+  /** Gives every node back to its cloud, disks erased, and frees the name. Those in `forget` are let go unreached. */
+  async down(
+    manager: EntityManager,
+    deployment: Deployment,
+    actor: string,
+    forget: readonly string[] = [],
+  ): Promise<RunEntity> {
+    const { plan } = await this.removal(manager, deployment, forget);
+    return this.runs.submit(manager, {
+      subject: { kind: 'deployment', id: deployment.id },
+      action: 'down',
+      title: `down ${deployment.name}`,
+      plan,
+      actor,
+    });
+  }
+
+  /** Also what a failed `up` took and made no node of. */
+  private async removal(manager: EntityManager, deployment: Deployment, forget: readonly string[]) {
+    const provider = this.planner.providerOf(deployment.cloud);
+    const recorded = (await this.records.nodesOf(manager, deployment.id)).map(leaving);
+    const machines = new Set(recorded.map((node) => node.machineId));
+    const unfinished = (await provider.held(deployment.id)).filter((node) => !machines.has(node.machineId));
+    const nodes = [...recorded, ...unfinished];
+    const unknown = forget.filter((key) => !nodes.some((node) => node.key === key));
+    if (unknown.length > 0) {
+      throw new MusterError('invalid', `cannot forget ${unknown.join(', ')}: ${deployment.name} has no such node`, {
+        hint: `its nodes: ${nodes.map((node) => node.key).join(', ')}`,
+      });
+    }
+    const lost = new Set(forget);
+    return { nodes, lost, plan: removalPlan(nodes, provider, lost) };
+  }
+}
