@@ -153,7 +153,10 @@ class Compilation {
       const key = value.slice(value.indexOf('.') + 1);
       const unit = this.graph.units.find((candidate) => candidate.application === application);
       const publisher =
-        unit && [...this.graph.roleOf(unit).steps.values()].find((step) => step.publishes.includes(key));
+        unit &&
+        [...this.graph.roleOf(unit).steps.values()].find(
+          (step) => step.publishes.includes(key) || step.secrets.has(key),
+        );
       if (unit && publisher) outputs[name] = { step: stepKey(unit, publisher), name: key };
     }
     return outputs;

@@ -106,6 +106,14 @@ const roleStep = object({
   after: texts.optional().describe("The role's own steps, or its endpoints: all related units have published"),
   on: z.enum(occasions, { error: `one of ${occasions.join(', ')}` }).optional(),
   publishes: texts.optional().describe('The values that the step writes to $MUSTER_OUTPUT'),
+  secrets: map(texts)
+    .optional()
+    .describe('The secret values that it writes, and the endpoints whose units see each, in $MUSTER_INPUT alone'),
+  answers: map(texts)
+    .optional()
+    .describe(
+      'endpoint: values, one for each related unit, as <value>.<application>.<number>; seen by that unit alone',
+    ),
   timeout: duration.optional(),
   stall: duration.optional(),
   retries: count.optional(),

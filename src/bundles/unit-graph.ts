@@ -1,6 +1,6 @@
 import type { PlannedUnit } from './place.js';
 import type { Relation } from './relations.js';
-import type { RoleDefinition, RoleLibrary, RoleStep } from './roles/role.js';
+import { endpointsBefore, type RoleDefinition, type RoleLibrary, type RoleStep } from './roles/role.js';
 
 /** The units on the far side of one endpoint of a unit, one application at a time. */
 export interface RelatedUnits {
@@ -54,19 +54,6 @@ export class UnitGraph {
     );
   }
 
-  /** The endpoints that a step waits for, itself or through the unit's earlier steps, in the order of the role. */
-  endpointsBefore(role: RoleDefinition, step: RoleStep): string[] {
-    const seen = new Set<string>();
-    const open = [...step.after];
-    for (let name = open.pop(); name !== undefined; name = open.pop()) {
-      if (seen.has(name)) continue;
-      seen.add(name);
-      open.push(...(role.steps.get(name)?.after ?? []));
-    }
-    const endpoints = [...role.requires.keys(), ...role.provides.keys(), ...role.peers.keys()];
-    return endpoints.filter((endpoint) => seen.has(endpoint));
-  }
-
   /**
    * The steps by which a unit publishes to an endpoint of its own: those that do not themselves wait for that endpoint.
    * So two applications may each publish to the other and then each act on what the other said.
@@ -75,11 +62,21 @@ export class UnitGraph {
     const role = this.roleOf(unit);
     return [...role.steps.values()].filter(
       (step) =>
-        step.publishes.length > 0 &&
+        (step.publishes.length > 0 || secretsFor(step, endpoint).length > 0) &&
         (step.on === 'apply' || step.on === 'verify') &&
-        !this.endpointsBefore(role, step).includes(endpoint),
+        !endpointsBefore(role, step).includes(endpoint),
     );
   }
+
+  /** The steps by which a unit answers what the units on an endpoint have published, each unit for itself. */
+  answeringSteps(unit: PlannedUnit, endpoint: string): RoleStep[] {
+    return [...this.roleOf(unit).steps.values()].filter((step) => step.on === 'apply' && step.answers.has(endpoint));
+  }
+}
+
+/** The secrets that a step publishes to an endpoint. */
+export function secretsFor(step: RoleStep, endpoint: string): string[] {
+  return [...step.secrets].flatMap(([name, endpoints]) => (endpoints.includes(endpoint) ? [name] : []));
 }
 
 /** Where a unit's step runs: a leader's step is the leader's for every unit. */

@@ -1,8 +1,15 @@
 import { outputOf, step as stepSpec, type JsonObject, type JsonValue, type StepSpec } from '../plan/index.js';
 import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
-import { readOption, type Occasion, type OptionValue, type RoleDefinition, type RoleStep } from './roles/role.js';
-import { runnerOf, stepKey, type UnitGraph } from './unit-graph.js';
+import {
+  endpointsBefore,
+  readOption,
+  type Occasion,
+  type OptionValue,
+  type RoleDefinition,
+  type RoleStep,
+} from './roles/role.js';
+import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
 
 /** What stands already, so that a plan need not make it. */
 export interface KnownDeployment {
@@ -10,6 +17,13 @@ export interface KnownDeployment {
   nodes: Readonly<Record<string, { nodeId: string; address: string }>>;
   /** By unit name: the values that its steps published. */
   published: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
+}
+
+interface Published {
+  values: JsonObject;
+  secrets: JsonObject;
+  /** Keys of the steps that publish them. */
+  from: string[];
 }
 
 /** Waits for a TCP port of the node itself; bash's own /dev/tcp, so that nothing need be installed. */
@@ -34,6 +48,7 @@ export class UnitSteps {
   build(unit: PlannedUnit, step: RoleStep): StepSpec {
     const role = this.graph.roleOf(unit);
     const relations = this.relations(unit, role, step);
+    const publishes = [...step.publishes, ...step.secrets.keys(), ...this.answersOf(unit, step)];
     const options = this.options(unit, role);
     const after = [...this.readyKey(unit.node), ...this.ownStepsBefore(unit, role, step)];
     after.push(...this.earlierBatch(unit, step), ...relations.after);
@@ -53,7 +68,8 @@ export class UnitSteps {
         script: step.script ?? WAIT_TCP_SCRIPT,
         ...(step.check === null ? {} : { checkScript: step.check }),
         ...(step.reboot ? { reboot: true } : {}),
-        ...(step.publishes.length === 0 ? {} : { publishes: step.publishes }),
+        ...(publishes.length === 0 ? {} : { publishes }),
+        secrets: [...step.secrets.keys()],
         input: this.document(unit, options, relations.document),
         environment: {
           ...this.environment(unit, options),
@@ -130,18 +146,24 @@ export class UnitSteps {
     const after: string[] = [];
     const document: JsonObject = {};
     const environment: JsonObject = {};
-    for (const endpoint of this.graph.endpointsBefore(role, step)) {
+    for (const endpoint of endpointsBefore(role, step)) {
       const units: JsonValue[] = [];
       for (const related of this.graph.related(unit, endpoint))
         for (const other of related.units) {
-          const { values, from } = this.published(other, related.endpoint, step);
+          const { values, secrets, from } = this.published(other, related.endpoint, unit, step);
           const address = this.nodeValue(other.node, 'address');
           after.push(...this.readyKey(other.node), ...from);
           const prefix = `REL_${variable(endpoint)}_${units.length}_`;
           environment[`${prefix}UNIT`] = other.name;
           environment[`${prefix}ADDRESS`] = address;
           for (const [name, value] of Object.entries(values)) environment[prefix + variable(name)] = value;
-          units.push({ unit: other.name, application: other.application, node: other.node, address, values });
+          units.push({
+            unit: other.name,
+            application: other.application,
+            node: other.node,
+            address,
+            values: { ...values, ...secrets },
+          });
         }
       environment[`REL_${variable(endpoint)}_UNITS`] = String(units.length);
       document[endpoint] = { units };
@@ -149,22 +171,46 @@ export class UnitSteps {
     return { after, document, environment };
   }
 
-  private published(unit: PlannedUnit, endpoint: string, reader: RoleStep): { values: JsonObject; from: string[] } {
-    const values: JsonObject = {};
-    const from: string[] = [];
+  /** What a unit has published to the reader, by an endpoint of its own. */
+  private published(unit: PlannedUnit, endpoint: string, reader: PlannedUnit, readingStep: RoleStep): Published {
+    const published: Published = { values: {}, secrets: {}, from: [] };
     for (const step of this.graph.publishingSteps(unit, endpoint)) {
       // Verify comes last: what it publishes is there for verify steps only.
-      if (step.on === 'verify' && reader.on !== 'verify') continue;
-      const publisher = runnerOf(this.graph, unit, step);
-      if (this.planned.has(step.on)) {
-        from.push(stepKey(publisher, step));
-        for (const name of step.publishes) values[name] = outputOf(stepKey(publisher, step), name);
-      } else {
-        const stands = this.known.published[publisher.name] ?? {};
-        for (const name of step.publishes) if (stands[name] !== undefined) values[name] = stands[name];
-      }
+      if (step.on === 'verify' && readingStep.on !== 'verify') continue;
+      for (const name of step.publishes) this.take(published, published.values, unit, step, name);
+      for (const name of secretsFor(step, endpoint)) this.take(published, published.secrets, unit, step, name);
     }
-    return { values, from };
+    for (const step of this.graph.answeringSteps(unit, endpoint))
+      for (const name of step.answers.get(endpoint) ?? [])
+        this.take(published, published.values, unit, step, name, answerName(name, reader));
+    return published;
+  }
+
+  /** The names of all that a step has to answer. */
+  private answersOf(unit: PlannedUnit, step: RoleStep): string[] {
+    return [...step.answers].flatMap(([endpoint, names]) =>
+      this.graph
+        .related(unit, endpoint)
+        .flatMap(({ units }) => units.flatMap((asker) => names.map((name) => answerName(name, asker)))),
+    );
+  }
+
+  private take(
+    published: Published,
+    values: JsonObject,
+    unit: PlannedUnit,
+    step: RoleStep,
+    name: string,
+    publishedAs = name,
+  ): void {
+    const publisher = runnerOf(this.graph, unit, step);
+    if (this.planned.has(step.on)) {
+      published.from.push(stepKey(publisher, step));
+      values[name] = outputOf(stepKey(publisher, step), publishedAs);
+      return;
+    }
+    const stands = this.known.published[publisher.name]?.[publishedAs];
+    if (stands !== undefined) values[name] = stands;
   }
 
   private readyKey(node: string): string[] {
@@ -180,6 +226,11 @@ export class UnitSteps {
 /** The key of the step that ends the making of a node and publishes its `nodeId` and `address`. */
 function readyStepKey(node: string): string {
   return `node/${node}:ready`;
+}
+
+/** The name under which a step publishes a value for one unit: `certificate.etcd.0`. */
+function answerName(name: string, unit: PlannedUnit): string {
+  return `${name}.${unit.application}.${unit.index}`;
 }
 
 function variable(name: string): string {

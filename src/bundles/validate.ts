@@ -183,7 +183,10 @@ class Validation {
   private publishedPath({ value, at }: Located<string>): void {
     const [application, rest] = this.roleAt(value, at);
     if (!application) return;
-    const published = [...application.role.steps.values()].flatMap((step) => step.publishes);
+    const published = [...application.role.steps.values()].flatMap((step) => [
+      ...step.publishes,
+      ...step.secrets.keys(),
+    ]);
     if (published.includes(rest)) return;
     const hint = expectedNames(rest, published, 'published values');
     this.diagnostics.error(at, `role "${application.role.name}" publishes no "${rest}"`, hint);

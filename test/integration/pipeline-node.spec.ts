@@ -77,6 +77,23 @@ async function stateOf(id: string) {
 }
 
 describe('a script on a node', () => {
+  it('keeps a declared secret as one, whatever the script calls it, and refuses one that is not declared', async () => {
+    const publish = (line: string) => `echo "${line}" >>"$MUSTER_OUTPUT"; sleep 0.7; echo "it is hunter22"`;
+    const kept = await submit(
+      { input: { script: publish('password=hunter22'), secrets: ['password'] } },
+      { after: ['s0'], input: { script: 'cat "$MUSTER_INPUT"', input: { p: outputOf('s0', 'password') } } },
+    );
+    expect(await over(kept.id)).toMatchObject({ status: 'succeeded' });
+    expect(await logOf(kept.id)).toBe('it is [masked]\n');
+    expect(await logOf(kept.id, 's1')).toBe('{"p":"[masked]"}');
+    expect(await engine.runs.outputs(kept.id)).toEqual([{ step: 's0', name: 'password', secret: true, value: null }]);
+
+    const refused = await submit({ input: { script: publish('secret password=hunter22'), secrets: [] } });
+    expect(await over(refused.id)).toMatchObject({ status: 'failed' });
+    expect((await stateOf(refused.id)).reason).toContain('cannot take the secret "password"');
+    expect(await engine.runs.outputs(refused.id)).toEqual([]);
+  });
+
   it('gets its input, environment and files, and publishes values', async () => {
     const script = [
       'echo "hello $GREETING from $(pwd)"; cat "$MUSTER_INPUT"; echo; stat -c %a "$MUSTER_INPUT"; ./tool',

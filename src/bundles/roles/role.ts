@@ -36,6 +36,10 @@ export interface RoleStep {
   after: string[];
   on: Occasion;
   publishes: string[];
+  /** Published too, sealed, and the endpoints they go to; they reach a script there by its input file alone. */
+  secrets: Map<string, string[]>;
+  /** By endpoint: what the step publishes to each unit there, once that unit has published what it asks. */
+  answers: Map<string, string[]>;
   timeoutSeconds: number;
   stallSeconds: number;
   retries: number;
@@ -132,6 +136,8 @@ class RoleReader {
       steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
     };
     this.checkAfter(role);
+    this.checkAnswers(role);
+    this.checkSecrets(role);
     this.checkCycles(role);
     return role;
   }
@@ -183,6 +189,10 @@ class RoleReader {
       );
     for (const [index, key] of (yaml.publishes ?? []).entries())
       this.name(['steps', name, 'publishes', index], String(key), KEY);
+    for (const key of Object.keys(yaml.secrets ?? {})) this.name(['steps', name, 'secrets', key], key, KEY);
+    for (const [endpoint, keys] of Object.entries(yaml.answers ?? {}))
+      for (const [index, key] of keys.entries())
+        this.name(['steps', name, 'answers', endpoint, index], String(key), KEY);
     return {
       name,
       title: yaml.title === undefined ? null : String(yaml.title),
@@ -192,6 +202,8 @@ class RoleReader {
       after: (yaml.after ?? []).map(String),
       on: yaml.on ?? 'apply',
       publishes: (yaml.publishes ?? []).map(String),
+      secrets: new Map(Object.entries(yaml.secrets ?? {}).map(([key, endpoints]) => [key, endpoints.map(String)])),
+      answers: new Map(Object.entries(yaml.answers ?? {}).map(([endpoint, keys]) => [endpoint, keys.map(String)])),
       timeoutSeconds: secondsOf(yaml.timeout) ?? 600,
       stallSeconds: secondsOf(yaml.stall) ?? secondsOf(yaml.timeout) ?? 300,
       retries: yaml.retries ?? 2,
@@ -238,6 +250,34 @@ class RoleReader {
     }
   }
 
+  private checkSecrets(role: RoleDefinition): void {
+    const endpoints = [...role.requires.keys(), ...role.provides.keys(), ...role.peers.keys()];
+    for (const step of role.steps.values())
+      for (const [key, readers] of step.secrets)
+        for (const [index, reader] of readers.entries()) {
+          if (endpoints.includes(reader)) continue;
+          const at = this.at(['steps', step.name, 'secrets', key, index]);
+          this.diagnostics.error(
+            at,
+            `"${reader}" is no endpoint of this role`,
+            expectedNames(reader, endpoints, 'endpoints'),
+          );
+        }
+  }
+
+  /** Only who has heard the question can answer it. */
+  private checkAnswers(role: RoleDefinition): void {
+    for (const step of role.steps.values())
+      for (const endpoint of step.answers.keys()) {
+        if (endpointsBefore(role, step).includes(endpoint)) continue;
+        this.diagnostics.error(
+          this.keyAt(['steps', step.name, 'answers', endpoint]),
+          `step "${step.name}" answers "${endpoint}", which it does not wait for`,
+          `after: [${endpoint}]`,
+        );
+      }
+  }
+
   private checkCycles(role: RoleDefinition): void {
     for (const step of role.steps.values()) {
       if (!reaches(role, step.name, step.name)) continue;
@@ -263,6 +303,19 @@ class RoleReader {
   private keyAt(path: YamlPath): Span {
     return keySpanAt(this.root, path);
   }
+}
+
+/** The endpoints that a step waits for, itself or through the role's earlier steps, in the order of the role. */
+export function endpointsBefore(role: RoleDefinition, step: RoleStep): string[] {
+  const seen = new Set<string>();
+  const open = [...step.after];
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (seen.has(name)) continue;
+    seen.add(name);
+    open.push(...(role.steps.get(name)?.after ?? []));
+  }
+  const endpoints = [...role.requires.keys(), ...role.provides.keys(), ...role.peers.keys()];
+  return endpoints.filter((endpoint) => seen.has(endpoint));
 }
 
 function reaches(role: RoleDefinition, from: string, wanted: string): boolean {

@@ -24,6 +24,8 @@ const nodeScriptInput = z.object({
   /** What the script finds as JSON in the file $MUSTER_INPUT. */
   input: z.json().optional(),
   environment: z.record(z.string(), z.string()).optional(),
+  /** What the script may publish as a secret; any by default. An undeclared one might reach where none may be. */
+  secrets: z.array(z.string()).optional(),
   /** The step may reboot the node: by `muster-reboot` (it is run again afterwards), or once when it has succeeded. */
   reboot: z.boolean().optional(),
   /** The values that the script, or its check where that finds it done, has to publish. */
@@ -97,6 +99,7 @@ export class NodeScriptHandler implements StepHandler {
   private async look(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
     const state = await step.status(context.logOffset, context.signal);
     notes.unreachable = 0;
+    context.mask(Object.values(secretsSoFar(input, state.output)));
     await this.copyLog(context, step, state);
     await markProgress(context, notes, state);
     await markTalk(context, notes, state);
@@ -119,8 +122,6 @@ export class NodeScriptHandler implements StepHandler {
 
   /** Copies all of the log that is there; an end is only believed when its log is stored. */
   private async copyLog(context: StepContext, step: DetachedStep, first: NodeState): Promise<void> {
-    const { secretOutputs } = tolerantOutputs(first);
-    context.mask(Object.values(secretOutputs));
     let state = first;
     for (;;) {
       const from = context.logOffset;
@@ -150,7 +151,7 @@ export class NodeScriptHandler implements StepHandler {
     if (input.checkScript === undefined) return null;
     const check = await step.check(filesOf(input, input.checkScript, context, notes), context.signal);
     if (check.log !== '') await context.log(`[check, code ${check.exitCode}]\n${check.log.replace(/\n?$/, '\n')}`);
-    return check.exitCode === 0 ? parseOutputFile(check.output) : null;
+    return check.exitCode === 0 ? publishedBy(input, check.output) : null;
   }
 
   /** It began, and nobody knows how far it came. */
@@ -193,7 +194,7 @@ export class NodeScriptHandler implements StepHandler {
       await context.log('[muster: rebooting the node]\n');
       return { kind: 'again', afterMs: UNREACHABLE_MS };
     }
-    if (code === 0) return ended(input, parseOutputFile(state.output), { exitCode: 0 });
+    if (code === 0) return ended(input, publishedBy(input, state.output), { exitCode: 0 });
     const outcome = exitOutcome(code, context.repeatable, state.lastLine);
     // Its end is known: the next attempt is to start the script again, not to read this exit code again.
     if (outcome.failure === 'transient') await save(context, { ...notes, wanted: notes.wanted + 1 });
@@ -219,7 +220,7 @@ export class NodeScriptHandler implements StepHandler {
     const next = { ...notes, rebooting: null, reboots: notes.reboots + 1, polls: 0 };
     if (!rebooting.again) {
       await save(context, next);
-      return ended(input, parseOutputFile(state.output), { exitCode: 0 });
+      return ended(input, publishedBy(input, state.output), { exitCode: 0 });
     }
     next.wanted += 1;
     next.progressSeen = 0;
@@ -301,12 +302,31 @@ function ended(input: Input, values: PublishedValues, how: { exitCode?: number; 
 }
 
 /** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
-function tolerantOutputs({ output }: NodeState): { secretOutputs: Record<string, string> } {
+function secretsSoFar(input: Input, output: Buffer): Record<string, string> {
   try {
-    return parseOutputFile(output.subarray(0, output.lastIndexOf('\n') + 1));
+    return publishedBy(input, output.subarray(0, output.lastIndexOf('\n') + 1)).secretOutputs;
   } catch {
-    return { secretOutputs: {} };
+    return {};
   }
+}
+
+/** What is declared as secret is kept as one, whether the script says so or not. */
+function publishedBy(input: Input, output: Buffer): PublishedValues {
+  const published = parseOutputFile(output);
+  if (input.secrets === undefined) return published;
+  const declared = new Set(input.secrets);
+  const undeclared = Object.keys(published.secretOutputs).find((name) => !declared.has(name));
+  if (undeclared !== undefined) {
+    throw new MusterError('invalid', `cannot take the secret "${undeclared}": the role does not declare it`, {
+      hint: `role.yaml: secrets: {${undeclared}: []}`,
+    });
+  }
+  const isSecret = ([name]: [string, string]) => declared.has(name);
+  const open = Object.entries(published.outputs);
+  return {
+    outputs: Object.fromEntries(open.filter((entry) => !isSecret(entry))),
+    secretOutputs: { ...Object.fromEntries(open.filter(isSecret)), ...published.secretOutputs },
+  };
 }
 
 function filesOf(input: Input, script: string, context: StepContext, notes: Notes): StepFiles {
