@@ -4,6 +4,7 @@ import { BootEventRow } from './boot-event.entity.js';
 import { BootSession } from './boot-session.entity.js';
 import { beginsSession, stageIndex, stallReason, type StageEvent } from './boot-stages.js';
 import { swapped } from './identity.js';
+import { askAboutTwins } from './twin-questions.js';
 
 const DAY_MS = 24 * 3_600_000;
 
@@ -59,6 +60,7 @@ export class BootSessions {
            message text, details jsonb)`,
         [JSON.stringify(rows)],
       );
+      await askAboutTwins(manager, events);
     });
   }
 

@@ -142,6 +142,34 @@ describe('a machine that nobody knows', () => {
   });
 });
 
+describe('a card that two machines show', () => {
+  it('is asked about, once a day, though the second one is given nothing to boot', async () => {
+    const mac = '52:54:00:0d:00:03';
+    const uuid = '3f1c2d4e-0000-4000-8000-00000000000a';
+    const { id } = await inventory.machines.declare(
+      { name: `node-${++count}`, power: manualPower, macs: [mac], uuid },
+      'test',
+    );
+    const at = new Date();
+    const seen = { stage: 'dhcp offer', mac, at, address: null, message: 'nothing to boot', details: {} } as const;
+    const swappedBytes = '4e2d1c3f-0000-0040-8000-00000000000a';
+    const questions = async () =>
+      inventory.dataSource.query<{ level: string; details: unknown }[]>(
+        "select level, details from machine_event where machine_id = $1 and kind = 'mac-conflict' order by id",
+        [id],
+      );
+    await inventory.sessions.record([uuid, swappedBytes, null].map((told) => ({ ...seen, uuid: told })));
+    expect(await questions()).toEqual([]);
+    const twin = '3f1c2d4e-0000-4000-8000-00000000000b';
+    await inventory.sessions.record([{ ...seen, uuid: twin }]);
+    await inventory.sessions.record([{ ...seen, uuid: twin }]);
+    const question = { level: 'question', details: { mac, uuid: twin } };
+    expect(await questions()).toEqual([question]);
+    await inventory.sessions.record([{ ...seen, uuid: twin, at: new Date(at.getTime() + 86_400_001) }]);
+    expect(await questions()).toEqual([question, question]);
+  });
+});
+
 describe('a hostile network', () => {
   it('cannot exchange a nonce twice: that raises an alert', async () => {
     const agent = new FakeAgent(server, newMachine());

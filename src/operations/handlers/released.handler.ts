@@ -22,7 +22,7 @@ export class ReleasedHandler implements StepHandler {
         version: machine.version,
         set: {
           ...{ claim: null, deploymentId: null, owner: null, target: null, image: null, hostname: null },
-          ...{ hostKeys: [], installedAt: null, deployedAt: null, everDeployed: false },
+          ...{ hostKeys: [], address: null, installedAt: null, deployedAt: null, everDeployed: false },
         },
         message: 'released and erased',
         actor: 'muster',
