@@ -1,6 +1,7 @@
 import { parseBase, type Base } from './base.js';
 import { parseConstraints, type Constraints } from './constraints.js';
 import type { Diagnostics } from './diagnostics.js';
+import type { Includes } from './include.js';
 import type { Located, Span } from './source.js';
 import {
   entriesOf,
@@ -21,6 +22,8 @@ export interface Bundle {
   machines: Map<string, BundleMachine>;
   applications: Map<string, BundleApplication>;
   relations: BundleRelation[];
+  /** Applications that others offer; nothing is related to them. */
+  saas: Set<string>;
   settings: BundleSettings;
 }
 
@@ -42,8 +45,16 @@ export interface BundleApplication {
   to: Located<string>[];
   constraints: Constraints;
   constraintsAt: Span | null;
-  options: Map<string, { keyAt: Span; value: Located<PlainValue>; written: string | null }>;
+  options: Map<string, BundleOption>;
   expose: boolean;
+}
+
+/** An option as the bundle says it; what it includes is in its place. */
+export interface BundleOption {
+  keyAt: Span;
+  value: Located<PlainValue>;
+  /** The text of a scalar. */
+  written: string | null;
 }
 
 /** One end of a relation, as written: `etcd:db` or `etcd`. */
@@ -75,6 +86,7 @@ export interface BundleSettings {
 
 /** Kept for who published the bundle, and named in a notice: we do not act on these. */
 const NOT_ACTED_ON = [
+  'channel',
   'revision',
   'resources',
   'annotations',
@@ -83,21 +95,26 @@ const NOT_ACTED_ON = [
   'bindings',
   'exposed-endpoints',
   'offers',
+  'trust',
   'plan',
 ];
 
 /** Reads a tree that has the right shape (check-shape.ts). */
-export function bundleFrom(root: YamlNode, diagnostics: Diagnostics): Bundle {
-  return new BundleReader(diagnostics).read(root);
+export function bundleFrom(root: YamlNode, diagnostics: Diagnostics, includes: Includes): Bundle {
+  return new BundleReader(diagnostics, includes).read(root);
 }
 
 class BundleReader {
-  constructor(private readonly diagnostics: Diagnostics) {}
+  constructor(
+    private readonly diagnostics: Diagnostics,
+    private readonly includes: Includes,
+  ) {}
 
   read(root: YamlNode): Bundle {
     this.exclude(root, 'series', 'default-base');
     this.exclude(root, 'applications', 'services');
     if (valueOf(root, 'saas')) this.diagnostics.notice(this.keyAt(root, 'saas'), '"saas" is kept but not acted on');
+    this.type(valueOf(root, 'type'));
     const applications = valueOf(root, 'applications') ?? valueOf(root, 'services');
     return {
       name: textOf(valueOf(root, 'name')) ?? 'bundle',
@@ -106,8 +123,21 @@ class BundleReader {
       machines: new Map(entriesOf(valueOf(root, 'machines')).map(([name, entry]) => [name, this.machine(name, entry)])),
       applications: new Map(entriesOf(applications).map(([name, entry]) => [name, this.application(name, entry)])),
       relations: itemsOf(valueOf(root, 'relations')).flatMap((relation) => this.relations(relation)),
+      saas: new Set(entriesOf(valueOf(root, 'saas')).map(([name]) => name)),
       settings: this.settings(valueOf(root, 'muster')),
     };
+  }
+
+  private type(node: YamlNode | null): void {
+    if (node === null) return;
+    const type = textOf(node) ?? '';
+    if (type !== 'kubernetes') this.diagnostics.notice(node.at, `the type "${type}" is kept but not acted on`);
+    else
+      this.diagnostics.error(
+        node.at,
+        'this bundle is for a Kubernetes cluster: its applications would be pods',
+        'muster lays applications on machines and containers',
+      );
   }
 
   private machine(name: string, { keyAt, value }: YamlEntry): BundleMachine {
@@ -140,7 +170,7 @@ class BundleReader {
       to: this.texts(valueOf(value, 'to')),
       constraints: this.constraints(constraints),
       constraintsAt: constraints?.at ?? null,
-      options: new Map(entriesOf(valueOf(value, 'options')).map(([key, entry]) => [key, optionOf(entry)])),
+      options: new Map(entriesOf(valueOf(value, 'options')).map(([key, entry]) => [key, this.option(entry)])),
       expose: textOf(valueOf(value, 'expose')) === 'true',
     };
   }
@@ -188,6 +218,20 @@ class BundleReader {
     return itemsOf(node).map((item) => ({ value: textOf(item) ?? '', at: item.at }));
   }
 
+  private option({ keyAt, value }: YamlEntry): BundleOption {
+    const { at } = value;
+    const written = textOf(value);
+    const included = written === null ? null : this.includes.resolve({ value: written, at });
+    if (included === null || included === written) return { keyAt, value: { value: plainValue(value), at }, written };
+    return { keyAt, value: { value: included, at }, written: included };
+  }
+
+  /** Annotations are not acted on, but what they include must be there all the same. */
+  private annotations(node: YamlNode | null): void {
+    for (const [, { value }] of entriesOf(node))
+      if (value.kind === 'scalar') this.includes.resolve({ value: textOf(value) ?? '', at: value.at });
+  }
+
   private constraints(node: YamlNode | null): Constraints {
     return node === null ? {} : parseConstraints(textOf(node) ?? '', node.at, this.diagnostics);
   }
@@ -211,6 +255,7 @@ class BundleReader {
   }
 
   private noticeUnused(node: YamlNode): void {
+    this.annotations(valueOf(node, 'annotations'));
     for (const key of NOT_ACTED_ON)
       if (valueOf(node, key)) this.diagnostics.notice(this.keyAt(node, key), `"${key}" is kept but not acted on`);
   }
@@ -218,14 +263,6 @@ class BundleReader {
   private keyAt(node: YamlNode, key: string): Span {
     return node.kind === 'map' ? (node.entries.get(key)?.keyAt ?? node.at) : node.at;
   }
-}
-
-function optionOf({ keyAt, value }: YamlEntry): {
-  keyAt: Span;
-  value: Located<PlainValue>;
-  written: string | null;
-} {
-  return { keyAt, value: { value: plainValue(value), at: value.at }, written: textOf(value) };
 }
 
 function endpointOf({ value, at }: Located<string>): BundleEndpoint {

@@ -1,6 +1,7 @@
-import type { Plan } from '../plan/index.js';
+import { step, type Plan, type StepSpec } from '../plan/index.js';
 import type { Bundle } from './bundle.js';
 import { Diagnostics, type Diagnostic } from './diagnostics.js';
+import { checkPlanSize } from './plan-size.js';
 import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './place.js';
 import { resolveRelations } from './relations.js';
 import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';
@@ -33,7 +34,7 @@ export interface CompiledBundle {
 /** The plan that lays a bundle down and then verifies it. Equal input gives an equal plan, byte for byte. */
 export function compileBundle(input: CompileInput): CompiledBundle {
   const compilation = new Compilation(input, ['apply', 'verify']);
-  return compilation.result({ steps: [...compilation.apply(), ...compilation.verify()] });
+  return compilation.result({ steps: compilation.layAndVerify() });
 }
 
 /** The verify steps alone, for a deployment that stands. */
@@ -50,6 +51,13 @@ export function compileRemove(input: CompileInput & { known: KnownDeployment }):
 
 const NOTHING_KNOWN: KnownDeployment = { nodes: {}, published: {} };
 
+/** With more edges between the last steps and the checks, one step stands between them. */
+const MAX_JOIN_EDGES = 400;
+
+function laidDown(after: string[]): StepSpec {
+  return step({ key: 'deployment:laid-down', kind: 'deployment.laid-down', title: 'everything is laid down', after });
+}
+
 type Chosen = (step: RoleStep, unit: PlannedUnit) => boolean;
 
 class Compilation {
@@ -57,18 +65,21 @@ class Compilation {
   private readonly nodes: PlannedNode[];
   private readonly graph: UnitGraph;
   private readonly unitSteps: UnitSteps;
+  private readonly isSmallEnough: boolean;
 
   constructor(
     private readonly input: CompileInput,
     planned: readonly Occasion[],
   ) {
     const { bundle, roles, options = {} } = input;
-    const relations = resolveRelations(bundle, roles, this.diagnostics);
+    // What there is to say about them was said when the bundle was loaded.
+    const relations = resolveRelations(bundle, roles, new Diagnostics());
     const placed = place(bundle, roles, relations, options, this.diagnostics);
     this.nodes = placed.nodes;
     this.graph = new UnitGraph(placed.units, relations, roles);
     this.unitSteps = new UnitSteps(this.graph, bundle, input.known ?? NOTHING_KNOWN, new Set(planned));
     this.checkContainerHosts();
+    this.isSmallEnough = checkPlanSize(this.graph, bundle, planned, this.diagnostics);
   }
 
   result(plan: Plan): CompiledBundle {
@@ -87,11 +98,15 @@ class Compilation {
   }
 
   /** Verify comes after the last steps of everything: there is nothing to prove before. */
-  verify(): Plan['steps'] {
+  layAndVerify(): Plan['steps'] {
     const apply = this.apply();
+    const verify = this.chosenVerify();
     const followed = new Set(apply.flatMap((step) => step.after));
     const last = apply.filter((step) => !followed.has(step.key)).map((step) => step.key);
-    return this.chosenVerify().map((step) => ({ ...step, after: [...new Set([...step.after, ...last])] }));
+    const through = last.length * verify.length <= MAX_JOIN_EDGES ? [] : [laidDown(last)];
+    const before = through.length > 0 ? through.map((step) => step.key) : last;
+    const after = verify.map((step) => ({ ...step, after: [...new Set([...step.after, ...before])] }));
+    return [...apply, ...through, ...after];
   }
 
   /** The verify steps that the bundle chose: all, where it does not say. Those that publish to others go along. */
@@ -108,18 +123,24 @@ class Compilation {
   }
 
   remove(): Plan['steps'] {
-    const order = this.dependencyOrder();
     const remove = this.steps('remove', () => true);
-    const ofUnit = (unit: string): string[] =>
-      remove.filter((step) => step.key.startsWith(`${unit}:`)).map((step) => step.key);
+    const ofUnit = new Map<string, string[]>();
+    for (const { key } of remove) ofUnit.set(unitOfKey(key), [...(ofUnit.get(unitOfKey(key)) ?? []), key]);
+    const dependants = new Map<string, string[]>();
+    for (const { unit, on } of this.dependencyOrder())
+      for (const other of on) {
+        const known = dependants.get(other);
+        if (known) known.push(unit);
+        else dependants.set(other, [unit]);
+      }
     return remove.map((step) => {
-      const unit = step.key.slice(0, step.key.indexOf(':'));
-      const dependants = order.filter(({ on }) => on.has(unit)).flatMap((other) => ofUnit(other.unit));
-      return { ...step, after: [...new Set([...step.after, ...dependants])] };
+      const before = (dependants.get(unitOfKey(step.key)) ?? []).flatMap((unit) => ofUnit.get(unit) ?? []);
+      return { ...step, after: [...new Set([...step.after, ...before])] };
     });
   }
 
   private steps(occasion: Occasion, chosen: Chosen): Plan['steps'] {
+    if (!this.isSmallEnough) return [];
     return this.graph.units.flatMap((unit) =>
       this.ownSteps(unit, occasion)
         .filter((step) => chosen(step, unit))
@@ -136,8 +157,14 @@ class Compilation {
   private dependencyOrder(): { unit: string; on: Set<string> }[] {
     const apply = sorted(new Compilation({ ...this.input, known: NOTHING_KNOWN }, ['apply']).apply());
     const finished = new Map(apply.map((step, position) => [unitOfKey(step.key), position]));
+    const afterOf = new Map<string, string[]>();
+    for (const step of apply) {
+      const known = afterOf.get(unitOfKey(step.key)) ?? [];
+      for (const key of step.after) known.push(unitOfKey(key));
+      afterOf.set(unitOfKey(step.key), known);
+    }
     return this.graph.units.map(({ name }) => {
-      const after = apply.filter((step) => unitOfKey(step.key) === name).flatMap((step) => step.after.map(unitOfKey));
+      const after = afterOf.get(name) ?? [];
       const mine = finished.get(name) ?? 0;
       return {
         unit: name,
@@ -164,9 +191,8 @@ class Compilation {
 
   /** A role's own circles were told with the role; these go through relations. */
   private checkCycles(plan: Plan): void {
-    const cyclic = plan.steps.length - sorted(plan.steps).length;
-    if (cyclic === 0) return;
     const done = new Set(sorted(plan.steps).map((step) => step.key));
+    if (done.size === plan.steps.length) return;
     const stuck = plan.steps.filter((step) => !done.has(step.key)).map((step) => step.key);
     const application = this.input.bundle.applications.get((stuck[0] ?? '').replace(/\/.*$/, ''));
     if (!application) return;
@@ -195,7 +221,11 @@ function sorted(steps: Plan['steps']): Plan['steps'] {
   const waiting = new Map(steps.map((step) => [step.key, step.after.filter((key) => byKey.has(key)).length]));
   const followers = new Map<string, string[]>();
   for (const step of steps)
-    for (const key of new Set(step.after)) followers.set(key, [...(followers.get(key) ?? []), step.key]);
+    for (const key of new Set(step.after)) {
+      const known = followers.get(key);
+      if (known) known.push(step.key);
+      else followers.set(key, [step.key]);
+    }
   const order = steps.filter((step) => waiting.get(step.key) === 0);
   for (const step of order)
     for (const key of followers.get(step.key) ?? []) {

@@ -139,7 +139,7 @@ export function parseConstraints(written: string, at: Span, diagnostics: Diagnos
     const value = equals === -1 ? '' : item.text.slice(equals + 1);
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
     if (!reader) {
-      const hint = expectedNames(key, [...Object.keys(READERS), 'facts.<name>'], 'constraints');
+      const hint = () => expectedNames(key, [...Object.keys(READERS), 'facts.<name>'], 'constraints');
       diagnostics.error(itemAt, `unknown constraint "${key}"`, hint);
       continue;
     }

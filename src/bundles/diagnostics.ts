@@ -21,35 +21,57 @@ export interface Diagnostic {
 /** Longer lines are cut around the caret, so that a hostile file cannot flood a terminal. */
 const SHOWN_LINE_LENGTH = 160;
 
+/** More than anyone reads, and few enough that a hostile bundle gets a bounded answer. */
+export const MAX_DIAGNOSTICS = 200;
+const MAX_MESSAGE_LENGTH = 400;
+
+/** What was expected; a function is asked only where it is told. */
+type Hint = string | null | (() => string);
+
 /** Gathers the problems of one bundle, so that all are told at once. */
 export class Diagnostics {
   private readonly gathered: Diagnostic[] = [];
+  private errors = 0;
+  private untold = 0;
 
-  error(at: Span, message: string, hint: string | null = null): void {
+  error(at: Span, message: string, hint: Hint = null): void {
+    this.errors++;
     this.add('error', at, message, hint);
   }
 
-  warning(at: Span, message: string, hint: string | null = null): void {
-    this.add('warning', at, message, hint);
-  }
-
-  notice(at: Span, message: string, hint: string | null = null): void {
+  notice(at: Span, message: string, hint: Hint = null): void {
     this.add('notice', at, message, hint);
   }
 
-  private add(severity: Severity, at: Span, message: string, hint: string | null): void {
+  private add(severity: Severity, at: Span, message: string, hint: Hint): void {
+    if (this.gathered.length >= MAX_DIAGNOSTICS) {
+      this.untold++;
+      return;
+    }
     const { line, column, lineText } = positionOf(at.source, at.start);
     const room = Math.max(1, lineText.length - column + 1);
     const length = Math.min(Math.max(1, at.end - at.start), room);
-    this.gathered.push({ severity, message, hint, file: at.source.name, line, column, length, lineText });
+    const told = typeof hint === 'function' ? hint() : hint;
+    this.gathered.push({
+      ...{ severity, message: bounded(message), hint: told === null ? null : bounded(told) },
+      ...{ file: at.source.name, line, column, length, lineText },
+    });
   }
 
   hasErrors(): boolean {
-    return this.gathered.some((diagnostic) => diagnostic.severity === 'error');
+    return this.errors > 0;
   }
 
   /** In the order of the files and lines they are about; the same one is told once. */
   list(): Diagnostic[] {
+    const told = this.inOrder();
+    const last = told.at(-1);
+    if (this.untold === 0 || last === undefined) return told;
+    const severity = this.errors > 0 ? 'error' : 'notice';
+    return [...told, { ...last, severity, message: `and ${this.untold} more`, hint: null }];
+  }
+
+  private inOrder(): Diagnostic[] {
     const files = [...new Set(this.gathered.map((diagnostic) => diagnostic.file))];
     const seen = new Set<string>();
     return this.gathered
@@ -59,6 +81,10 @@ export class Diagnostics {
       })
       .sort((a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column);
   }
+}
+
+function bounded(text: string): string {
+  return text.length <= MAX_MESSAGE_LENGTH ? text : `${text.slice(0, MAX_MESSAGE_LENGTH)}…`;
 }
 
 /** True where at least one of them stops the compile. */

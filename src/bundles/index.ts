@@ -1,4 +1,5 @@
 export { parseBase, type Base } from './base.js';
+export type { BundleFile } from './bundle-file.js';
 export type { Bundle, BundleApplication, BundleQuestion } from './bundle.js';
 export { compileBundle, compileRemove, compileVerify, type CompiledBundle, type CompileInput } from './compile.js';
 export type { Constraints, FactConstraint } from './constraints.js';

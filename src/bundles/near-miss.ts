@@ -1,13 +1,17 @@
+/** A hostile bundle may have tens of thousands of long names: then none is compared. */
+const MAX_COMPARED = 500;
+const MAX_COMPARED_LENGTH = 40;
+
 /**
  * The known name that was probably meant, or null. Distance counts insertions, deletions, substitutions and
- * swaps of neighbours (optimal string alignment); ties go to the name that sorts first.
+ * swaps of neighbours (optimal string alignment); ties go to the name that comes first.
  */
-export function nearMiss(written: string, known: Iterable<string>): string | null {
-  if (written.length > 100) return null;
+function nearMiss(written: string, known: readonly string[]): string | null {
+  if (written.length > MAX_COMPARED_LENGTH || known.length > MAX_COMPARED) return null;
   const allowed = Math.max(1, Math.floor(written.length / 3));
   let best: string | null = null;
   let bestDistance = allowed + 1;
-  for (const name of [...known].sort()) {
+  for (const name of known) {
     if (Math.abs(name.length - written.length) >= bestDistance) continue;
     const distance = alignmentDistance(written.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
@@ -17,7 +21,8 @@ export function nearMiss(written: string, known: Iterable<string>): string | nul
 
 /** The hint that goes with an unknown name: the near miss if there is one, else the names that are known. */
 export function expectedNames(written: string, known: Iterable<string>, what: string): string {
-  const names = [...known].sort();
+  const names = [...known];
+  if (names.length <= MAX_COMPARED) names.sort();
   const near = nearMiss(written, names);
   if (near !== null) return `did you mean "${near}"?`;
   if (names.length === 0) return `there is no ${what}`;

@@ -59,11 +59,36 @@ export function besideIndex(
   other: BundleApplication,
 ): number {
   if (target.kind === 'unit') return target.index;
-  const first = application.to.findIndex((to) => {
-    const earlier = parsePlacement(to.value)?.target;
-    return earlier?.kind === 'application' && earlier.application === other.name;
-  });
-  return Math.max(0, Math.min(index - Math.max(0, first), unitCount(other) - 1));
+  const first = placementsOf(application).firstBeside.get(other.name) ?? 0;
+  return Math.max(0, Math.min(index - first, unitCount(other) - 1));
+}
+
+interface Placements {
+  /** As `to` has them; null where one cannot be read. */
+  each: (Placement | null)[];
+  /** The first of them that names a whole application. */
+  firstBeside: Map<string, number>;
+}
+
+const readPlacements = new WeakMap<BundleApplication, Placements>();
+
+function placementsOf(application: BundleApplication): Placements {
+  const known = readPlacements.get(application);
+  if (known) return known;
+  const each = application.to.map((to) => parsePlacement(to.value));
+  const firstBeside = new Map<string, number>();
+  for (const [index, placement] of each.entries())
+    if (placement?.target.kind === 'application' && !firstBeside.has(placement.target.application))
+      firstBeside.set(placement.target.application, index);
+  const placements = { each, firstBeside };
+  readPlacements.set(application, placements);
+  return placements;
+}
+
+/** Where unit `index` goes: a shorter list repeats its last entry, and no list means a new machine. */
+export function placementOf(application: BundleApplication, index: number): Placement {
+  const { each } = placementsOf(application);
+  return each[Math.min(index, each.length - 1)] ?? { container: null, target: { kind: 'new' } };
 }
 
 /** Puts every unit of a valid bundle on a node, in the order of the bundle. */
@@ -76,29 +101,43 @@ export function place(
 ): Placed {
   const placer = new Placer(bundle, roles);
   const units = [...placer.principals(), ...subordinates(bundle, roles, relations, placer.principals())];
+  const unitsOn = grouped(units, (unit) => unit.node);
+  const insideOf = grouped(placer.nodes.values(), ({ placement }) =>
+    placement.kind === 'container' ? placement.on : '',
+  );
   const nodes = [...placer.nodes.values()].map((draft): PlannedNode => {
-    const base = chooseBase(bundle, draft, unitsOn(units, draft.key), roles, options, diagnostics);
     const { key, constraints, placement } = draft;
     const name = /^\d/.test(key) ? `node-${key.replaceAll('/', '-')}` : key.replaceAll('/', '-');
-    const container = containerNeeds(draft, [...placer.nodes.values()], units, roles);
+    const inside = insideOf.get(key) ?? [];
+    const here = [draft, ...inside].flatMap((node) => unitsOn.get(node.key) ?? []);
+    const base = chooseBase(bundle, draft, unitsOn.get(key) ?? [], here, roles, options, diagnostics);
+    const container = containerNeeds(inside, here, roles);
     return { key, name, constraints, base, placement, container };
   });
   return { nodes, units };
 }
 
+/** What a node's own units need of it as a container, and those in the containers on it. */
 function containerNeeds(
-  node: NodeDraft,
-  nodes: readonly NodeDraft[],
-  units: readonly PlannedUnit[],
+  inside: readonly NodeDraft[],
+  here: readonly PlannedUnit[],
   roles: RoleLibrary,
 ): ContainerNeeds {
-  const inside = nodes.filter(({ placement }) => placement.kind === 'container' && placement.on === node.key);
-  const here = [node, ...inside].flatMap(({ key }) => unitsOn(units, key));
   const needs = here.flatMap((unit) => roles.get(unit.role)?.container ?? []);
   return {
     nesting: inside.length > 0 || needs.some(({ nesting }) => nesting),
     privileged: needs.some(({ privileged }) => privileged),
   };
+}
+
+function grouped<T>(items: Iterable<T>, keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(keyOf(item));
+    if (group) group.push(item);
+    else groups.set(keyOf(item), [item]);
+  }
+  return groups;
 }
 
 interface NodeDraft {
@@ -138,9 +177,7 @@ class Placer {
     const unit = `${application.name}/${index}`;
     const known = this.placed.get(unit);
     if (known !== undefined) return known;
-    const written = application.to[Math.min(index, application.to.length - 1)]?.value ?? 'new';
-    const placement = parsePlacement(written) ?? { container: null, target: { kind: 'new' } };
-    const node = this.resolve(application, index, placement);
+    const node = this.resolve(application, index, placementOf(application, index));
     this.placed.set(unit, node);
     return node;
   }
@@ -208,21 +245,20 @@ function subordinates(
     });
 }
 
-function unitsOn(units: readonly PlannedUnit[], node: string): PlannedUnit[] {
-  return units.filter((unit) => unit.node === node);
-}
-
 /** The first base that is asked for, that every role on the node supports and that the cloud can give. */
 function chooseBase(
   bundle: Bundle,
   node: NodeDraft,
   units: readonly PlannedUnit[],
+  /** Also those in its containers: a machine that only carries these gets their base, where nothing else is said. */
+  carried: readonly PlannedUnit[],
   roles: RoleLibrary,
   options: PlaceOptions,
   diagnostics: Diagnostics,
 ): Base {
   const here = units.flatMap((unit) => roles.get(unit.role) ?? []);
-  const wanted = wantedBases(bundle, node, here, options);
+  const first = carried.flatMap((unit) => roles.get(unit.role) ?? [])[0];
+  const wanted = wantedBases(bundle, node, units, first?.bases ?? [], options);
   const available = options.availableBases;
   const fits = (base: Base): boolean =>
     here.every((role) => supports(role, base)) &&
@@ -248,11 +284,19 @@ function chooseBase(
   return wanted[0] ?? { os: 'unknown', release: '0' };
 }
 
-function wantedBases(bundle: Bundle, node: NodeDraft, here: readonly RoleDefinition[], options: PlaceOptions): Base[] {
+/** What the operator says goes before `muster.bases`, that before the machine's, then its applications', the bundle's and the role's. */
+function wantedBases(
+  bundle: Bundle,
+  node: NodeDraft,
+  units: readonly PlannedUnit[],
+  otherwise: Base[],
+  options: PlaceOptions,
+): Base[] {
   if (options.base) return [options.base];
   if (bundle.settings.bases.length > 0) return bundle.settings.bases;
-  const said = node.base ?? bundle.base;
-  return said ? [said] : (here[0]?.bases ?? []);
+  const ofApplications = units.flatMap((unit) => bundle.applications.get(unit.application)?.base ?? []);
+  const said = node.base ?? ofApplications[0] ?? bundle.base;
+  return said ? [said] : otherwise;
 }
 
 function supports(role: RoleDefinition, base: Base): boolean {

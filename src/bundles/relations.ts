@@ -50,15 +50,20 @@ function knownEnd(
   diagnostics: Diagnostics,
 ): KnownEnd | null {
   const application = bundle.applications.get(written.application);
+  if (!application && bundle.saas.has(written.application)) {
+    diagnostics.notice(written.at, `nothing is related to "${written.application}", which others offer`);
+    return null;
+  }
   if (!application) {
-    const hint = expectedNames(written.application, bundle.applications.keys(), 'applications');
+    const hint = () => expectedNames(written.application, bundle.applications.keys(), 'applications');
     diagnostics.error(written.at, `unknown application "${written.application}" in a relation`, hint);
     return null;
   }
   const role = roles.get(application.role.value);
   if (!role) return null;
   if (written.endpoint === null || interfaceOf(role, written.endpoint) !== null) return { written, role };
-  const hint = expectedNames(written.endpoint, [...role.requires.keys(), ...role.provides.keys()], 'endpoints');
+  const { endpoint } = written;
+  const hint = () => expectedNames(endpoint, [...role.requires.keys(), ...role.provides.keys()], 'endpoints');
   diagnostics.error(written.at, `role "${role.name}" has no endpoint "${written.endpoint}"`, hint);
   return null;
 }
@@ -104,8 +109,12 @@ function join(a: KnownEnd, b: KnownEnd, diagnostics: Diagnostics): Relation | nu
       { application: b.written.application, endpoint: plugB.endpoint },
     ],
     interface: plugA.interface,
-    riding: a.role.subordinate !== b.role.subordinate,
+    riding: a.role.subordinate !== b.role.subordinate && rides(a.role, plugA) && rides(b.role, plugB),
   };
+}
+
+function rides({ subordinate, rides: by }: RoleDefinition, { endpoint }: Plug): boolean {
+  return !subordinate || by === null || by.includes(endpoint);
 }
 
 function nameOf({ written }: KnownEnd): string {

@@ -132,6 +132,9 @@ export const roleSchema = object({
   description: text.optional(),
   bases: texts,
   subordinate: flag.optional(),
+  rides: texts
+    .optional()
+    .describe('The endpoints by which a subordinate rides on units and sees only its own; all, where it does not say'),
   options: map(option).optional(),
   requires: map(text).optional().describe('endpoint: interface'),
   provides: map(text).optional().describe('endpoint: interface'),

@@ -13,6 +13,9 @@ export interface RelatedUnits {
 /** Who is related to whom, unit by unit; and which step waits for which. */
 export class UnitGraph {
   private readonly byApplication = new Map<string, PlannedUnit[]>();
+  /** `application of a subordinate` + `principal`. */
+  private readonly riders = new Map<string, PlannedUnit>();
+  private readonly byName = new Map<string, PlannedUnit>();
 
   constructor(
     readonly units: readonly PlannedUnit[],
@@ -20,6 +23,8 @@ export class UnitGraph {
     private readonly roles: RoleLibrary,
   ) {
     for (const unit of units) {
+      this.byName.set(unit.name, unit);
+      if (unit.principal !== null) this.riders.set(`${unit.application} ${unit.principal}`, unit);
       const siblings = this.byApplication.get(unit.application);
       if (siblings) siblings.push(unit);
       else this.byApplication.set(unit.application, [unit]);
@@ -33,7 +38,11 @@ export class UnitGraph {
   }
 
   siblings(unit: PlannedUnit): readonly PlannedUnit[] {
-    return this.byApplication.get(unit.application) ?? [];
+    return this.unitsOf(unit.application);
+  }
+
+  unitsOf(application: string): readonly PlannedUnit[] {
+    return this.byApplication.get(application) ?? [];
   }
 
   /** The other units on an endpoint. On a riding relation they are those of the same pair alone. */
@@ -46,12 +55,21 @@ export class UnitGraph {
       relation.ends.flatMap((end, side) => {
         if (end.application !== unit.application || end.endpoint !== endpoint) return [];
         const far = relation.ends[side === 0 ? 1 : 0];
-        const units = (this.byApplication.get(far.application) ?? []).filter(
-          (other) => !relation.riding || other.principal === unit.name || unit.principal === other.name,
-        );
+        const units = relation.riding
+          ? this.pairOf(unit, far.application)
+          : (this.byApplication.get(far.application) ?? []);
         return [{ application: far.application, endpoint: far.endpoint, units }];
       }),
     );
+  }
+
+  private pairOf(unit: PlannedUnit, application: string): PlannedUnit[] {
+    if (unit.principal === null) {
+      const rider = this.riders.get(`${application} ${unit.name}`);
+      return rider ? [rider] : [];
+    }
+    const principal = this.byName.get(unit.principal);
+    return principal?.application === application ? [principal] : [];
   }
 
   /**

@@ -1,7 +1,7 @@
 import type { Bundle, BundleApplication } from './bundle.js';
 import type { Diagnostics } from './diagnostics.js';
 import { expectedNames } from './near-miss.js';
-import { besideIndex, unitCount } from './place.js';
+import { besideIndex, placementOf, unitCount } from './place.js';
 import { parsePlacement, type Placement } from './placement.js';
 import { resolveRelations, type Relation } from './relations.js';
 import { expectedOption, readOption, type RoleDefinition, type RoleLibrary } from './roles/role.js';
@@ -13,9 +13,18 @@ const APPLICATION_NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*$/;
 /** So many units are more likely a slip of the finger than a wish. */
 const MAX_UNITS = 10_000;
 
+/** Nobody stands on more shoulders; each costs the stack. */
+const MAX_PLACEMENT_CHAIN = 100;
+
 /** Tells everything that is wrong with what a bundle means; its shape is right already. */
-export function validateBundle(bundle: Bundle, roles: RoleLibrary, diagnostics: Diagnostics): void {
-  new Validation(bundle, roles, diagnostics).run();
+export function validateBundle(
+  bundle: Bundle,
+  roles: RoleLibrary,
+  diagnostics: Diagnostics,
+  /** Roles that are there and cannot be read, which is told already. */
+  broken: ReadonlySet<string> = new Set(),
+): void {
+  new Validation(bundle, roles, diagnostics, broken).run();
 }
 
 class Validation {
@@ -25,11 +34,13 @@ class Validation {
     private readonly bundle: Bundle,
     private readonly roles: RoleLibrary,
     private readonly diagnostics: Diagnostics,
+    private readonly broken: ReadonlySet<string>,
   ) {}
 
   run(): void {
     const relations = resolveRelations(this.bundle, this.roles, this.diagnostics);
     for (const application of this.bundle.applications.values()) this.application(application, relations);
+    this.unitsInAll();
     this.machines();
     this.placementCircles();
     this.settings();
@@ -44,14 +55,24 @@ class Validation {
     this.placements(application);
     const role = this.roles.get(application.role.value);
     if (!role) {
-      if (application.role.value !== '') {
-        const hint = expectedNames(application.role.value, this.roles.keys(), 'roles');
+      if (application.role.value !== '' && !this.broken.has(application.role.value)) {
+        const hint = () => expectedNames(application.role.value, this.roles.keys(), 'roles');
         this.diagnostics.error(application.role.at, `unknown role "${application.role.value}"`, hint);
       }
       return;
     }
     this.options(application, role);
     if (role.subordinate) this.subordinate(application, relations);
+  }
+
+  private unitsInAll(): void {
+    let units = 0;
+    for (const application of this.bundle.applications.values()) {
+      const before = units;
+      units += unitCount(application);
+      if (units > MAX_UNITS && before > 0 && before <= MAX_UNITS && unitCount(application) <= MAX_UNITS)
+        this.diagnostics.error(application.at, `more than ${MAX_UNITS} units in all`, `at most ${MAX_UNITS}`);
+    }
   }
 
   private subordinate({ name, at, units, to }: BundleApplication, relations: readonly Relation[]): void {
@@ -68,9 +89,7 @@ class Validation {
     for (const [name, { keyAt, value, written }] of options) {
       const option = role.options.get(name);
       if (!option)
-        this.diagnostics.error(
-          keyAt,
-          `role "${role.name}" has no option "${name}"`,
+        this.diagnostics.error(keyAt, `role "${role.name}" has no option "${name}"`, () =>
           expectedNames(name, role.options.keys(), 'options'),
         );
       else if (readOption(option, value.value, written) === null)
@@ -109,14 +128,14 @@ class Validation {
   private machineTarget(machine: string, { at }: Located<string>): void {
     this.usedMachines.add(machine);
     if (this.bundle.machines.has(machine)) return;
-    const hint = expectedNames(machine, this.bundle.machines.keys(), 'machines');
+    const hint = () => expectedNames(machine, this.bundle.machines.keys(), 'machines');
     this.diagnostics.error(at, `unknown machine "${machine}"`, hint);
   }
 
   private applicationTarget(target: { application: string; index?: number }, { at }: Located<string>): void {
     const other = this.bundle.applications.get(target.application);
     if (!other) {
-      const hint = expectedNames(target.application, this.bundle.applications.keys(), 'applications');
+      const hint = () => expectedNames(target.application, this.bundle.applications.keys(), 'applications');
       this.diagnostics.error(at, `unknown application "${target.application}" in a placement`, hint);
     } else if (this.roles.get(other.role.value)?.subordinate === true)
       this.diagnostics.error(at, `"${other.name}" is a subordinate: nothing can be placed on it`);
@@ -137,33 +156,42 @@ class Validation {
   }
 
   private placementCircles(): void {
+    const ended = new Map<string, number>();
     for (const application of this.bundle.applications.values())
       for (let index = 0; index < Math.min(unitCount(application), application.to.length); index++)
-        if (this.circular(application, index)) {
-          const at = application.to[index]?.at ?? application.at;
-          this.diagnostics.error(
-            at,
-            `the placement of ${application.name}/${index} leads back to it`,
-            'break the circle',
-          );
-        }
+        this.followPlacement(application, index, ended);
   }
 
-  private circular(from: BundleApplication, fromIndex: number): boolean {
-    let application: BundleApplication | undefined = from;
-    let index = fromIndex;
-    const seen = new Set<string>();
-    while (application) {
-      const key = `${application.name}/${index}`;
-      if (seen.has(key)) return key === `${from.name}/${fromIndex}`;
-      seen.add(key);
-      const target = parsePlacement(application.to[Math.min(index, application.to.length - 1)]?.value ?? '')?.target;
-      if (target?.kind !== 'unit' && target?.kind !== 'application') return false;
-      const other = this.bundle.applications.get(target.application);
-      if (other) index = besideIndex(application, index, target, other);
-      application = other;
+  /** `ended`: how many placements in a row go out from a unit that was looked at. */
+  private followPlacement(from: BundleApplication, fromIndex: number, ended: Map<string, number>): void {
+    const at = from.to[fromIndex]?.at ?? from.at;
+    const path = new Set<string>();
+    let unit: { application: BundleApplication; index: number } | null = { application: from, index: fromIndex };
+    while (unit) {
+      const key = `${unit.application.name}/${unit.index}`;
+      if (path.has(key)) {
+        if (key === `${from.name}/${fromIndex}`)
+          this.diagnostics.error(at, `the placement of ${key} leads back to it`, 'break the circle');
+        return;
+      }
+      if (ended.has(key)) break;
+      path.add(key);
+      unit = this.unitBeside(unit.application, unit.index);
     }
-    return false;
+    const known = unit ? (ended.get(`${unit.application.name}/${unit.index}`) ?? 0) : 0;
+    for (const [position, key] of [...path].entries()) ended.set(key, known + path.size - position);
+    if (known + path.size > MAX_PLACEMENT_CHAIN)
+      this.diagnostics.error(at, 'too many placements in a row', `at most ${MAX_PLACEMENT_CHAIN}`);
+  }
+
+  private unitBeside(
+    application: BundleApplication,
+    index: number,
+  ): { application: BundleApplication; index: number } | null {
+    const { target } = placementOf(application, index);
+    if (target.kind !== 'unit' && target.kind !== 'application') return null;
+    const other = this.bundle.applications.get(target.application);
+    return other ? { application: other, index: besideIndex(application, index, target, other) } : null;
   }
 
   private settings(): void {
@@ -176,7 +204,7 @@ class Validation {
   private optionPath({ value, at }: Located<string>): void {
     const [application, rest] = this.roleAt(value, at);
     if (!application || application.role.options.has(rest)) return;
-    const hint = expectedNames(rest, application.role.options.keys(), 'options');
+    const hint = () => expectedNames(rest, application.role.options.keys(), 'options');
     this.diagnostics.error(at, `role "${application.role.name}" has no option "${rest}"`, hint);
   }
 
@@ -188,7 +216,7 @@ class Validation {
       ...step.secrets.keys(),
     ]);
     if (published.includes(rest)) return;
-    const hint = expectedNames(rest, published, 'published values');
+    const hint = () => expectedNames(rest, published, 'published values');
     this.diagnostics.error(at, `role "${application.role.name}" publishes no "${rest}"`, hint);
   }
 
@@ -198,7 +226,7 @@ class Validation {
     const name = dot === -1 ? written : written.slice(0, dot);
     const application = this.bundle.applications.get(name);
     if (dot === -1 || !application) {
-      const hint = expectedNames(name, this.bundle.applications.keys(), 'applications');
+      const hint = () => expectedNames(name, this.bundle.applications.keys(), 'applications');
       this.diagnostics.error(at, `"${written}" does not name an application and a value`, hint);
       return [null, ''];
     }
@@ -209,7 +237,9 @@ class Validation {
   private verifyStep({ value, at }: Located<string>): void {
     const names = verifyStepNames(this.bundle, this.roles);
     if (!names.includes(value))
-      this.diagnostics.error(at, `no role has a verify step "${value}"`, expectedNames(value, names, 'verify steps'));
+      this.diagnostics.error(at, `no role has a verify step "${value}"`, () =>
+        expectedNames(value, names, 'verify steps'),
+      );
   }
 }
 

@@ -1,29 +1,47 @@
-import type { SourceFile } from '../bundles/index.js';
+import type { BundleFile } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import type { BundleLibrary } from './bundle-library.js';
 
-/** A bundle as it was sent: by the name of a shipped one, or as files; overlays are named among the files, in order. */
+/**
+ * A bundle as it was sent: the name of a shipped one, or files, the bundle first. Overlays are named among the files, in
+ * order; the other files are what these include, and the bundle's own roles (`roles/<name>/…`).
+ */
 export interface BundleSource {
   bundle?: string;
-  files?: { path: string; text: string }[];
+  files?: { path: string; text: string; encoding?: 'base64' }[];
   overlays?: string[];
 }
 
-/** The bundle first, then its overlays in order. */
-export function sourceFiles(source: BundleSource, library: BundleLibrary): SourceFile[] {
-  const files = (source.files ?? []).map(({ path, text }) => ({ name: path, text }));
-  const overlays = (source.overlays ?? []).map((path) => named(files, path));
-  if (source.bundle !== undefined) return [library.get(source.bundle), ...overlays];
-  const [first] = files;
+/** The bundle first, then its overlays in order, then the files that go with them. */
+export function sourceFiles(source: BundleSource, library: BundleLibrary): BundleFile[] {
+  const files = (source.files ?? []).map(({ path, text, encoding }): BundleFile => ({
+    name: path,
+    text,
+    ...(encoding === undefined ? {} : { encoding }),
+  }));
+  refuseTwice(files.map((file) => file.name));
+  const first: BundleFile | undefined = source.bundle === undefined ? files.shift() : library.get(source.bundle);
   if (first === undefined) {
     throw new MusterError('invalid', 'cannot tell which bundle is meant: neither a name nor a file was given');
   }
-  return [first, ...overlays];
+  const overlays = (source.overlays ?? []).map((path) => named(files, path));
+  const layers = new Set([first, ...overlays]);
+  const attached = files.filter((file) => !layers.has(file)).map((file): BundleFile => ({ ...file, attached: true }));
+  for (const layer of layers) {
+    if (layer.encoding !== undefined) throw new MusterError('invalid', `cannot read ${layer.name}: it is not text`);
+  }
+  return [...layers, ...attached];
 }
 
-function named(files: readonly SourceFile[], path: string): SourceFile {
+function named(files: readonly BundleFile[], path: string): BundleFile {
   const file = files.find((candidate) => candidate.name === path);
   if (file === undefined)
     throw new MusterError('invalid', `cannot lay ${path} over the bundle: it is not among the files`);
   return file;
+}
+
+function refuseTwice(paths: readonly string[]): void {
+  const twice = paths.find((path, index) => paths.indexOf(path) !== index);
+  if (twice !== undefined)
+    throw new MusterError('invalid', `cannot tell which file is meant: ${twice} was given twice`);
 }

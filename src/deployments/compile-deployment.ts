@@ -6,11 +6,11 @@ import {
   parseBase,
   type Base,
   type Bundle,
+  type BundleFile,
   type CompiledBundle,
   type Diagnostic,
   type PlaceOptions,
   type RoleLibrary,
-  type SourceFile,
 } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import type { DeploymentOptions } from './deployment.entity.js';
@@ -18,21 +18,23 @@ import type { DeploymentOptions } from './deployment.entity.js';
 export interface CompiledDeployment {
   bundle: Bundle;
   compiled: CompiledBundle;
+  /** The library with the bundle's own roles over it. */
+  roles: RoleLibrary;
   diagnostics: Diagnostic[];
 }
 
 /** Loads and compiles; throws with every problem, each at its place. */
 export function compileDeployment(
-  files: readonly SourceFile[],
-  roles: RoleLibrary,
+  files: readonly BundleFile[],
+  library: RoleLibrary,
   options: PlaceOptions,
 ): CompiledDeployment {
-  const { bundle, diagnostics } = loadBundle(files, roles);
+  const { bundle, roles, diagnostics } = loadBundle(files, library);
   if (bundle === null) throw refusal(diagnostics);
   const compiled = compileBundle({ bundle, roles, options });
   const all = [...diagnostics, ...compiled.diagnostics];
   if (hasErrors(compiled.diagnostics)) throw refusal(all);
-  return { bundle, compiled, diagnostics: all };
+  return { bundle, compiled, roles, diagnostics: all };
 }
 
 /** The operator's base goes before the bundle's; the cloud can give some and not others. */

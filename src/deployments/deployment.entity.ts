@@ -1,10 +1,5 @@
 import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
-
-/** One file of a bundle as its author gave it; overlays follow the bundle. */
-export interface BundleFile {
-  name: string;
-  text: string;
-}
+import type { BundleFile } from '../bundles/index.js';
 
 /** A bundle as it lives on a cloud under a name. The record stays when the deployment is taken down. */
 @Entity('deployment')
@@ -24,6 +19,7 @@ export class Deployment {
   @Column({ type: 'text' })
   bundle!: string;
 
+  /** The bundle as it was given, with its overlays, what they include and its own roles: it compiles from these alone. */
   @Column({ type: 'jsonb' })
   files!: BundleFile[];
 

@@ -13,6 +13,7 @@ import { DeploymentRecords } from './deployment-records.js';
 import { DeploymentsService } from './deployments.service.js';
 import { ForgetNodeHandler } from './forget-node.handler.js';
 import { KnownNodeHandler } from './known-node.handler.js';
+import { LaidDownHandler } from './laid-down.handler.js';
 import { DeploymentNodes } from './node-directory.js';
 import { RecordNodeHandler } from './record-node.handler.js';
 import { RemoveDeploymentHandler } from './remove-deployment.handler.js';
@@ -49,6 +50,7 @@ export class DeploymentsModule implements OnModuleInit {
       new KnownNodeHandler(dataSource),
       new ForgetNodeHandler(dataSource),
       new RemoveDeploymentHandler(dataSource),
+      new LaidDownHandler(),
       ...nodeHandlers({ remote, nodes }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);

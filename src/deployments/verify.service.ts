@@ -5,7 +5,6 @@ import { compileVerify, type KnownDeployment } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type RunEntity } from '../pipeline/index.js';
 import type { JsonValue, Plan } from '../plan/index.js';
-import { BundleLibrary } from './bundle-library.js';
 import { placeOptions } from './compile-deployment.js';
 import { DeploymentRecords } from './deployment-records.js';
 import type { Deployment } from './deployment.entity.js';
@@ -16,17 +15,16 @@ export class VerifyService {
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(RunsService) private readonly runs: RunsService,
-    @Inject(BundleLibrary) private readonly library: BundleLibrary,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
   ) {}
 
   /** What runs the checks of the bundle and its roles once more. */
   async planVerify(deployment: Deployment): Promise<Plan> {
-    const { bundle } = this.records.compiled(deployment);
+    const { bundle, roles } = this.records.compiled(deployment);
     const known = { nodes: await this.knownNodes(deployment), published: await this.published(deployment) };
     const { plan } = compileVerify({
       bundle,
-      roles: this.library.roles,
+      roles,
       known,
       options: placeOptions(deployment.options),
     });

@@ -1,10 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
 import type { RunDetail } from '../../src/api/contract/index.js';
-import { DeploymentsService } from '../../src/deployments/index.js';
+import { DeploymentsService, VerifyService } from '../../src/deployments/index.js';
 import { ImageCatalog } from '../../src/images/index.js';
 import { ClaimsService } from '../../src/machines/index.js';
 import { ApiApp } from '../support/api-app.js';
@@ -52,6 +52,21 @@ describe('bundles', () => {
     const checked = await api.cli(['bundles', 'check', path]);
     expect(checked.code).not.toBe(0);
     expect(checked.stdout).not.toContain('root:');
+    expect(checked.stdout).toContain('it is outside the folder of bundle.yaml');
+  });
+
+  it('are refused with files that would lie outside their folder, or twice', async () => {
+    const token = readFileSync(join(api.dataDir, 'admin.token'), 'utf8').trim();
+    const check = (paths: string[]) =>
+      httpsClient(api)('POST', '/v1/bundles/check', {
+        token,
+        body: JSON.stringify({ files: ['bundle.yaml', ...paths].map((path) => ({ path, text: 'name: x\n' })) }),
+      });
+    for (const path of ['../x', 'a/../x', '/x', '..', './x', 'a\\x', 'x\u0007']) {
+      expect([path, (await check([path])).status]).toEqual([path, 400]);
+    }
+    expect((await check(['bundle.yaml'])).text).toContain('bundle.yaml was given twice');
+    expect((await check(['..a/b..c/d'])).status).toBe(200);
   });
 });
 
@@ -95,6 +110,49 @@ describe('deployments', () => {
     const logs = await api.cli(['logs', '-f', run.id]);
     expect(logs.code).toBe(0);
     expect((await api.cli(['runs', '--status', 'cancelled'])).stdout).toContain(run.id);
+  });
+
+  it('keep the roles that came with their bundle, and what it includes', async () => {
+    const own = join(folder, 'own');
+    mkdirSync(join(own, 'roles/greeter'), { recursive: true });
+    writeFileSync(
+      join(own, 'bundle.yaml'),
+      'name: own\napplications:\n  greeter: {role: greeter, options: {text: include-file://text.txt}}\n',
+    );
+    writeFileSync(join(own, 'text.txt'), 'good day');
+    writeFileSync(
+      join(own, 'roles/greeter/role.yaml'),
+      `role: greeter
+summary: Says it
+bases: [debian@12]
+options: {text: {type: string, description: What}}
+steps:
+  say: {run: say.sh}
+  hear: {run: say.sh, on: verify}
+`,
+    );
+    writeFileSync(join(own, 'roles/greeter/say.sh'), 'echo "$OPT_TEXT"\n');
+    expect(await api.cli(['bundles', 'check', own])).toMatchObject({ code: 0, stderr: '' });
+    const up = await api.cli(['up', own, '--yes', '--detach', '--json']);
+    expect(up.stderr).toBe('');
+    const { run } = JSON.parse(up.stdout) as { run: { id: string } };
+    await api.cli(['cancel', run.id]);
+    rmSync(own, { recursive: true });
+    const deployments = api.app.get(DeploymentsService);
+    const deployment = await deployments.get('own');
+    const [step] = (await api.app.get(VerifyService).planVerify(deployment)).steps;
+    expect(step).toMatchObject({
+      key: 'greeter/0:hear',
+      input: { script: 'echo "$OPT_TEXT"\n', environment: { OPT_TEXT: 'good day' } },
+    });
+    const steps = await api.app
+      .get(DataSource)
+      .query<{ input: { script: string } }[]>(`select input from step where run_id = $1 and key = 'greeter/0:say'`, [
+        run.id,
+      ]);
+    expect(steps[0]?.input.script).toBe('echo "$OPT_TEXT"\n');
+    const audit = await api.cli(['audit', '--json']);
+    expect(audit.stdout).not.toContain('echo \\"$OPT_TEXT');
   });
 
   it('leave a run going at Ctrl-C, and say how to follow it', async () => {

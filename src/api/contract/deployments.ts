@@ -4,20 +4,26 @@ import { connection } from './machines.js';
 import { route } from './route.js';
 import { plannedStep, run } from './runs.js';
 
-/** A bundle as it is sent: its text, and the files that it and its overlays include. */
+const bundleFile = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .max(500)
+    .regex(/^(?!\/)(?!(.*\/)?\.{1,2}(\/|$))[^\\\p{Cc}]+$/u, "a path from the bundle's folder, without .."),
+  text: z.string().max(1.5 * 1024 * 1024),
+  encoding: z.literal('base64').optional().describe('How `text` stands for bytes that are not text'),
+});
+
+/** A bundle as it is sent: its text, the files that it and its overlays include, and its own roles. */
 const bundleSource = z.strictObject({
-  /** A bundle that muster ships, by its name; or `files` with the one to begin with first. */
+  /** A bundle that muster ships, by its name (`files` are then its overlays); or `files` with the one to begin with first. */
   bundle: z.string().max(200).optional(),
-  files: z
-    .array(z.strictObject({ path: z.string().min(1).max(500), text: z.string().max(1024 * 1024) }))
-    .max(200)
-    .default([]),
+  files: z.array(bundleFile).max(500).default([]),
   overlays: z.array(z.string().max(500)).max(20).default([]).describe('Paths among `files`, in order'),
 });
 
-const needsSource = 'give `bundle` or `files`, and not both';
-const hasOneSource = (body: { bundle?: string; files: unknown[] }) =>
-  (body.bundle === undefined) === body.files.length > 0;
+const needsSource = 'give `bundle` or `files`';
+const hasSource = (body: { bundle?: string; files: unknown[] }) => body.bundle !== undefined || body.files.length > 0;
 
 export const diagnostic = z
   .object({
@@ -129,7 +135,7 @@ export const deploymentsRoutes = {
     path: '/v1/plans',
     summary: 'What would be done; nothing is',
     role: 'viewer',
-    body: upSource.refine(hasOneSource, needsSource),
+    body: upSource.refine(hasSource, needsSource),
     response: planReply,
   }),
   up: route({
@@ -140,7 +146,7 @@ export const deploymentsRoutes = {
     role: 'operator',
     body: upSource
       .extend({ planHash: z.string().optional().describe('Refuse where the plan is not this one any more') })
-      .refine(hasOneSource, needsSource),
+      .refine(hasSource, needsSource),
     response: z.object({ deployment, run }),
     status: 202,
   }),
@@ -224,7 +230,7 @@ export const bundlesRoutes = {
     path: '/v1/bundles/check',
     summary: 'All problems of a bundle at once; changes nothing',
     role: 'viewer',
-    body: bundleSource.refine(hasOneSource, needsSource),
+    body: bundleSource.refine(hasSource, needsSource),
     response: z.object({ ok: z.boolean(), diagnostics: z.array(diagnostic) }),
   }),
 };

@@ -25,8 +25,7 @@ export class BundlesController {
 
   @Endpoint(bundlesRoutes.check)
   check(@GivenBody() body: BodyOf<typeof bundlesRoutes.check>): ResponseOf<typeof bundlesRoutes.check> {
-    const { roles } = this.library;
-    const { bundle, diagnostics } = loadBundle(sourceFiles(body, this.library), roles);
+    const { bundle, roles, diagnostics } = loadBundle(sourceFiles(body, this.library), this.library.roles);
     const compiled = bundle === null ? [] : compileBundle({ bundle, roles, options: {} }).diagnostics;
     const all = [...diagnostics, ...compiled];
     return { ok: bundle !== null && !hasErrors(all), diagnostics: all.map(diagnosticView) };

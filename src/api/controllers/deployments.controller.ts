@@ -76,7 +76,9 @@ export class DeploymentsController {
       const made = await this.deployments.up(manager, request, who.name);
       const { name, version, cloud, files } = made.deployment;
       note.subject = `deployments/${name}`;
-      note.after = { version, cloud, files, run: made.run.id };
+      // Of what goes with the layers the audit keeps the names.
+      const given = files.map((file) => (file.attached === true ? { name: file.name, attached: true } : file));
+      note.after = { version, cloud, files: given, run: made.run.id };
       return made;
     });
     await this.runs.nudge(run.id);

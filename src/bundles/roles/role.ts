@@ -65,6 +65,8 @@ export interface RoleDefinition {
   summary: string;
   bases: Base[];
   subordinate: boolean;
+  /** The endpoints by which a subordinate rides on units; null: all of them. (Juju: `scope: container`.) */
+  rides: string[] | null;
   options: Map<string, RoleOption>;
   requires: Map<string, string>;
   provides: Map<string, string>;
@@ -124,6 +126,7 @@ class RoleReader {
       summary: String(yaml.summary),
       bases: yaml.bases.flatMap((base, index) => this.base(String(base), index)),
       subordinate: yaml.subordinate ?? false,
+      rides: yaml.rides?.map(String) ?? null,
       options: new Map(Object.entries(yaml.options ?? {}).map(([name, option]) => [name, this.option(name, option)])),
       requires: this.endpoints('requires'),
       provides: this.endpoints('provides'),
@@ -135,6 +138,7 @@ class RoleReader {
       })),
       steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
     };
+    this.checkRides(role);
     this.checkAfter(role);
     this.checkAnswers(role);
     this.checkSecrets(role);
@@ -233,6 +237,16 @@ class RoleReader {
       this.diagnostics.error(this.at(path), `the role has no file "${name}"`, hint);
     }
     return text ?? '';
+  }
+
+  private checkRides({ subordinate, rides, requires, provides }: RoleDefinition): void {
+    const endpoints = [...requires.keys(), ...provides.keys()];
+    for (const [index, name] of (rides ?? []).entries()) {
+      const at = this.at(['rides', index]);
+      if (!subordinate) this.diagnostics.error(at, 'only a subordinate rides', 'say subordinate: true');
+      else if (!endpoints.includes(name) && name !== IMPLICIT_ENDPOINT)
+        this.diagnostics.error(at, `the role has no endpoint "${name}"`, expectedNames(name, endpoints, 'endpoints'));
+    }
   }
 
   private checkAfter(role: RoleDefinition): void {

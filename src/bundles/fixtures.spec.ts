@@ -1,0 +1,89 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { fixtureRoles } from '../../test/support/fixture-roles.js';
+import { readBundle } from '../cli/bundle-files.js';
+import type { BundleFile } from './bundle-file.js';
+import { compileBundle } from './compile.js';
+import { formatDiagnostics } from './diagnostics.js';
+import { loadBundle } from './load-bundle.js';
+
+const FOLDER = join(import.meta.dirname, '../../test/fixtures/bundles');
+const roles = fixtureRoles();
+const names = readdirSync(FOLDER, { withFileTypes: true }).flatMap((entry) =>
+  entry.isDirectory() ? [entry.name] : [],
+);
+
+/** The files of a case, as `muster up` would send them. */
+function filesOf(name: string): BundleFile[] {
+  const folder = join(FOLDER, name);
+  const found = readdirSync(folder).filter((file) => file.startsWith('overlay-'));
+  const { files, overlays } = readBundle(
+    folder,
+    found.sort().map((file) => join(folder, file)),
+  );
+  const layers = [files[0]!.path, ...overlays];
+  const sent = files.map(({ path, text, encoding }): BundleFile => ({
+    ...{ name: path, text },
+    ...(encoding ? { encoding } : {}),
+    ...(layers.includes(path) ? {} : { attached: true as const }),
+  }));
+  return [...layers.map((path) => sent.find((file) => file.name === path)!), ...sent.filter((file) => file.attached)];
+}
+
+function made(name: string): string {
+  const loaded = loadBundle(filesOf(name), roles);
+  const { bundle, diagnostics } = loaded;
+  if (bundle === null) return `${formatDiagnostics(diagnostics)}\n`;
+  const { nodes, units, plan, outputs, ...compiled } = compileBundle({ bundle, roles: loaded.roles });
+  const environment = plan.steps.flatMap(({ key, input }) => {
+    const options = Object.entries(input.environment ?? {}).filter(([variable]) => variable.startsWith('OPT_'));
+    return key.endsWith(':install') && options.length > 0
+      ? [`${key} ${JSON.stringify(Object.fromEntries(options))}`]
+      : [];
+  });
+  return [
+    formatDiagnostics([...diagnostics, ...compiled.diagnostics]),
+    '\n# nodes',
+    ...nodes.map(({ key, base, constraints, placement }) => {
+      const where = placement.kind === 'container' ? ` in ${placement.on}` : '';
+      return `${key}${where}: ${base.os}@${base.release} ${JSON.stringify(constraints)}`;
+    }),
+    '\n# units',
+    ...units.map(({ name: unit, node, principal }) => `${unit} on ${node}${principal ? ` with ${principal}` : ''}`),
+    '\n# options',
+    ...environment,
+    '\n# outputs',
+    JSON.stringify(outputs),
+    '\n# steps',
+    ...plan.steps.map((step) => `${step.key} <- ${step.after.join(' ')}`.trim()),
+    '',
+  ].join('\n');
+}
+
+describe('a bundle of the shape of', () => {
+  it.each(names)('%s makes what is expected', async (name) => {
+    await expect(made(name)).toMatchFileSnapshot(join(FOLDER, name, 'expected.txt'));
+  });
+
+  it.each(['kubernetes-core', 'canonical-kubernetes', 'canonical-kubernetes-smaller', 'openstack-base'])(
+    '%s, as it is published, is compiled without an error, and twice the same to the byte',
+    (name) => {
+      const compile = () => {
+        const { bundle, ...loaded } = loadBundle(filesOf(name), fixtureRoles());
+        expect(loaded.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+        return compileBundle({ bundle: bundle!, roles: loaded.roles });
+      };
+      const first = compile();
+      expect(first.diagnostics).toEqual([]);
+      expect(first.plan.steps.length).toBeGreaterThan(10);
+      expect(JSON.stringify(compile())).toBe(JSON.stringify(first));
+    },
+  );
+
+  it('openstack-base has its 59 relations', () => {
+    const { bundle } = loadBundle(filesOf('openstack-base'), roles);
+    expect(bundle?.relations.length).toBe(59);
+    expect(bundle?.applications.size).toBe(27);
+  });
+});

@@ -1,0 +1,61 @@
+import type { BundleFile } from '../bundle-file.js';
+import { Diagnostics, type Diagnostic } from '../diagnostics.js';
+import { parseRole, type RoleDefinition } from './role.js';
+
+/** The roles that came with a bundle. */
+export interface OwnRoles {
+  roles: ReadonlyMap<string, RoleDefinition>;
+  /** Folders whose role cannot be read: what is wrong with them is told already. */
+  broken: ReadonlySet<string>;
+  diagnostics: Diagnostic[];
+}
+
+const ROLE_FILE = /^roles\/([^/]+)\/(.+)$/;
+
+/** Reads every `roles/<name>/…` among the files of a bundle. */
+export function readOwnRoles(files: readonly BundleFile[]): OwnRoles {
+  const folders = new Map<string, BundleFile[]>();
+  for (const file of files) {
+    const [, folder] = ROLE_FILE.exec(file.name) ?? [];
+    if (folder === undefined) continue;
+    const there = folders.get(folder);
+    if (there) there.push(file);
+    else folders.set(folder, [file]);
+  }
+  const roles = new Map<string, RoleDefinition>();
+  const broken = new Set<string>();
+  const told: Diagnostic[] = [];
+  for (const [folder, inFolder] of folders) {
+    const { role, diagnostics } = readFolder(folder, inFolder);
+    told.push(...diagnostics);
+    if (role) roles.set(folder, role);
+    else broken.add(folder);
+  }
+  return { roles, broken, diagnostics: told };
+}
+
+function readFolder(folder: string, files: readonly BundleFile[]) {
+  const prefix = `roles/${folder}/`;
+  const binary = files.find((file) => file.encoding !== undefined);
+  if (binary)
+    return refused(binary, `${binary.name} is not text`, "a role's files are text: fetch others as artifacts");
+  const source = files.find((file) => file.name === `${prefix}role.yaml`);
+  if (!source)
+    return refused({ name: `${prefix}role.yaml`, text: '' }, 'this file is missing', 'a role has a role.yaml');
+  const beside = files.filter((file) => file !== source);
+  const texts = Object.fromEntries(beside.map((file) => [file.name.slice(prefix.length), file.text]));
+  const { role, diagnostics } = parseRole(source, texts);
+  if (role && role.name !== folder)
+    return refused(source, `role "${role.name}" stands in the folder "${folder}"`, 'both have the same name');
+  return { role, diagnostics };
+}
+
+function refused(source: BundleFile, message: string, hint: string): { role: null; diagnostics: Diagnostic[] } {
+  const diagnostics = new Diagnostics();
+  diagnostics.error(
+    { source: { ...source, text: source.encoding === undefined ? source.text : '' }, start: 0, end: 1 },
+    message,
+    hint,
+  );
+  return { role: null, diagnostics: diagnostics.list() };
+}
