@@ -22,7 +22,8 @@ export function clientSettings(
 ): ClientSettings {
   const dataDir = nonEmpty(environment.MUSTER_DATA_DIR) ?? '/var/lib/muster';
   const home = nonEmpty(environment.XDG_CONFIG_HOME) ?? join(nonEmpty(environment.HOME) ?? homedir(), '.config');
-  const url = given.api ?? nonEmpty(environment.MUSTER_API_URL) ?? 'https://localhost:7443';
+  const port = nonEmpty(environment.MUSTER_API_PORT) ?? '7443';
+  const url = given.api ?? nonEmpty(environment.MUSTER_API_URL) ?? `https://localhost:${port}`;
   return {
     url: checkedUrl(url),
     token:

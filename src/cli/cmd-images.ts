@@ -35,7 +35,7 @@ export const registerImages: Register = (program, context) => {
 };
 
 interface BuildOptions {
-  kernel?: 'generic' | 'cloud';
+  kernel?: 'generic' | 'cloud' | 'none';
   mirror?: string;
   include?: string[];
   detach?: boolean;
@@ -46,7 +46,11 @@ const registerBuild: Register = (images, context) => {
     .command('build <target>')
     .summary('build an image from distribution packages: debian@12, ubuntu@24.04, or memory')
     .addOption(
-      new Option('--kernel <flavour>', 'generic has the drivers of real machines').choices(['generic', 'cloud']),
+      new Option('--kernel <flavour>', 'generic has the drivers of real machines, none is for containers').choices([
+        'generic',
+        'cloud',
+        'none',
+      ]),
     )
     .option('--mirror <url>', 'where packages come from')
     .option('--include <packages>', 'on top of the standard list, with commas between; may be repeated', collect)

@@ -4,6 +4,7 @@ import { readBundle } from './bundle-files.js';
 import type { CliContext, Register } from './context.js';
 import { followRun } from './follow-run.js';
 import { collect } from './options.js';
+import { ensureServer } from './own-server.js';
 import { planText } from './plan-text.js';
 
 interface SourceOptions {
@@ -28,10 +29,12 @@ BUNDLE is the name of a shipped bundle (muster bundles list), a file, or a folde
 Examples:
   muster up lxd-fan --on metal
   muster up ./bundle.yaml --name prod --overlay sizes.yaml
+  muster up ubuntu --on localhost          in containers; starts a server where none runs (as root)
   muster up ubuntu --yes --detach`,
     )
     .action(async (bundle: string, options: SourceOptions & { yes?: boolean; detach?: boolean }) => {
       const body = sourceOf(bundle, options);
+      await ensureServer(context, options);
       const plan = await context.api.call(deploymentsRoutes.plan, { body });
       if (!context.json) context.tell(planText(plan, { colours: context.colours, steps: false }));
       await context.confirm(plan.destroys.length > 0 ? 'Do this? Data will be lost.' : 'Do this?', options);
@@ -59,7 +62,7 @@ async function showPlan(context: CliContext, body: ReturnType<typeof sourceOf>):
 
 function withSource(command: Command): Command {
   return command
-    .option('--on <cloud>', 'where: metal, …', 'metal')
+    .option('--on <cloud>', 'where: metal, localhost, or a cloud of `muster clouds list`', 'metal')
     .option('--name <name>', "the deployment's name (default: the bundle's)")
     .option('--overlay <file>', 'a bundle to lay over it; may be repeated', collect)
     .addOption(new Option('--layout <layout>', 'disk layout of metal nodes').choices(['flat', 'lvm']))

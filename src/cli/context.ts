@@ -22,6 +22,8 @@ export interface CliIo {
   environment: Record<string, string | undefined>;
   /** Aborts at Ctrl-C. */
   signal: AbortSignal;
+  /** Starts a server on this computer; absent: there is no way to. Throws where it may not. */
+  startServer?: (options: { localhost: boolean }) => { log: string; ended: Promise<string> };
 }
 
 export interface GlobalOptions {
@@ -52,6 +54,16 @@ export class CliContext {
   get api(): ApiClient {
     this.opened ??= new ApiClient(clientSettings(this.io.environment, this.globals()));
     return this.opened;
+  }
+
+  /** A place was named where the API is; without one it is on this computer. */
+  get namesServer(): boolean {
+    return this.globals().api !== undefined || (this.io.environment.MUSTER_API_URL ?? '') !== '';
+  }
+
+  /** Reads its settings again: a server on this computer may have started since. */
+  reopen(): void {
+    this.opened = null;
   }
 
   print(text: string): void {

@@ -1,6 +1,7 @@
+import type { FactConstraint } from '../machines/index.js';
 import type { JsonObject, StepSpec } from '../plan/index.js';
 
-export type CloudKind = 'metal';
+export type CloudKind = 'metal' | 'localhost' | 'lxd' | 'ssh';
 
 /** What a node must offer; absent: it does not matter. `^x` in a list: not x. */
 export interface NodeConstraints {
@@ -13,6 +14,10 @@ export interface NodeConstraints {
   pool?: string;
   disks?: number;
   nics?: number;
+  linkSpeedMbps?: number;
+  spaces?: string[];
+  gpu?: string;
+  facts?: FactConstraint[];
 }
 
 /** What a bundle wants of one node. */
@@ -54,6 +59,8 @@ export interface NodePreview {
   key: string;
   /** "machine-3 (ready)", or "any machine that fits". */
   choice: string;
+  /** Where nothing fits: why each that was looked at does not, a line each. */
+  misfits?: string[];
   /** Disks that would be wiped, for the question before the run. */
   wipes: string[];
 }
@@ -65,6 +72,8 @@ export interface CloudProvider {
   bases(): Promise<{ os: string; release: string }[]>;
   /** What would be used, asked of the inventory as it is now. Throws where the cloud cannot give what is asked. */
   preview(requests: readonly NodeRequest[]): Promise<NodePreview[]>;
+  /** What all new nodes of a plan need first: an image. Steps of {@link planNode} may come after these. */
+  planShared?(requests: readonly NodeRequest[]): StepSpec[];
   planNode(request: NodeRequest): NodeSteps;
   /** What the cloud holds for a deployment, finished or not: a failed `up` leaves machines that no node was made of. */
   held(deploymentId: string): Promise<ExistingNode[]>;
@@ -72,6 +81,6 @@ export interface CloudProvider {
   planRemoval(node: ExistingNode, after: string[]): StepSpec[];
   /** Lets a node go that cannot be reached: nothing is asked of it. */
   planAbandonment(node: ExistingNode, after: string[]): StepSpec[];
+  /** What the removal of a node does, for the question before the run; `isLost`: by {@link planAbandonment}. */
+  removalOf(node: ExistingNode, isLost: boolean): { change: string; destroys: string[] };
 }
-
-export const CLOUD_PROVIDERS = Symbol('CloudProviders');

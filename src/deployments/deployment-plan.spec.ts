@@ -16,6 +16,7 @@ const provider: CloudProvider = {
   planRemoval: ({ key }, after) => [
     step({ key: `node/${key}:release`, kind: 'fake.release', title: `release ${key}`, after }),
   ],
+  removalOf: ({ name }) => ({ change: `release ${name}`, destroys: [] }),
   held: () => Promise.resolve([]),
   planAbandonment: ({ key }, after) => [
     step({ key: `node/${key}:abandon`, kind: 'fake.abandon', title: `abandon ${key}`, after }),

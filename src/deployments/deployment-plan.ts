@@ -22,11 +22,13 @@ interface Parts {
 export function deploymentPlan({ requests, existing, unitSteps, provider }: Parts): Plan {
   const wanted = new Set(requests.map((request) => request.key));
   const surplus = [...existing.values()].filter((node) => !wanted.has(node.key));
+  const missing = requests.filter((request) => !existing.has(request.key));
+  const shared = missing.length === 0 ? [] : (provider.planShared?.(missing) ?? []);
   const nodeSteps = requests.flatMap((request) => {
     const node = existing.get(request.key);
     return node === undefined ? stepsOfNewNode(request, provider) : [stepOfKnownNode(node)];
   });
-  const kept = [...nodeSteps, ...unitSteps];
+  const kept = [...shared, ...nodeSteps, ...unitSteps];
   const last = lastSteps(kept);
   return { steps: [...kept, ...surplus.flatMap((node) => removalSteps(leaving(node), provider, last))] };
 }

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { IsNull, type EntityManager } from 'typeorm';
-import { CLOUD_PROVIDERS, type CloudProvider, type NodePreview, type NodeRequest } from '../clouds/index.js';
+import { Clouds, type CloudProvider, type ExistingNode, type NodePreview, type NodeRequest } from '../clouds/index.js';
 import { MusterError } from '../error.js';
 import type { Plan } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
@@ -9,7 +9,7 @@ import type { SecretBox } from '../platform/secrets/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { sourceFiles, type BundleSource } from './bundle-source.js';
 import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
-import { deploymentPlan } from './deployment-plan.js';
+import { deploymentPlan, leaving } from './deployment-plan.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
@@ -39,14 +39,14 @@ export interface Prepared {
 @Injectable()
 export class DeploymentPlanner {
   constructor(
-    @Inject(CLOUD_PROVIDERS) private readonly providers: readonly CloudProvider[],
+    @Inject(Clouds) private readonly clouds: Clouds,
     @Inject(BundleLibrary) private readonly library: BundleLibrary,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
     @Inject(SECRET_BOX) private readonly secrets: SecretBox,
   ) {}
 
   async prepare(manager: EntityManager, request: UpRequest, actor = 'nobody'): Promise<Prepared> {
-    const provider = this.providerOf(request.on);
+    const provider = await this.providerOf(request.on);
     const files = sourceFiles(request, this.library);
     const options = request.options ?? {};
     const bases = await provider.bases();
@@ -74,12 +74,8 @@ export class DeploymentPlanner {
     return { deployment, isNew: known === null, compiled, existing, requests, provider, plan };
   }
 
-  providerOf(cloud: string): CloudProvider {
-    const provider = this.providers.find((each) => each.kind === cloud);
-    if (provider !== undefined) return provider;
-    throw new MusterError('invalid', `cannot use a cloud named "${cloud}"`, {
-      hint: `known are ${this.providers.map((each) => each.kind).join(', ')}`,
-    });
+  providerOf(cloud: string): Promise<CloudProvider> {
+    return this.clouds.provider(cloud);
   }
 
   private newDeployment(name: string, cloud: string, actor: string): Deployment {
@@ -102,12 +98,16 @@ export class DeploymentPlanner {
 export function changesOf(prepared: Prepared, previews: readonly NodePreview[]): string[] {
   const { requests, existing, compiled } = prepared;
   const choice = new Map(previews.map((preview) => [preview.key, preview.choice]));
+  const misfits = new Map(previews.map((preview) => [preview.key, preview.misfits ?? []]));
   return [
     ...requests
       .filter((request) => !existing.has(request.key))
-      .map(({ key, base }) => `deploy ${base.os}@${base.release} to node ${key}: ${choice.get(key) ?? ''}`),
+      .flatMap(({ key, base }) => [
+        `deploy ${base.os}@${base.release} to node ${key}: ${choice.get(key) ?? ''}`,
+        ...(misfits.get(key) ?? []).map((line) => `  ${line}`),
+      ]),
     ...compiled.compiled.units.map((unit) => `lay ${unit.role} as ${unit.name} on node ${unit.node}`),
-    ...surplusOf(prepared).map((node) => `give back node ${node.key} (${node.name})`),
+    ...surplusOf(prepared).map((node) => prepared.provider.removalOf(leaving(node), false).change),
   ];
 }
 
@@ -117,8 +117,9 @@ export function surplusOf({ requests, existing }: Prepared): Node[] {
   return [...existing.values()].filter((node) => !wanted.has(node.key));
 }
 
-export function erasure(node: Pick<Node, 'key' | 'name'>): string {
-  return `the disks of node ${node.key} (${node.name}) are erased`;
+/** What a cloud knows a node by, recorded or not: its machine, or the name that is the cloud's own. */
+export function identityOf({ machineId, name }: ExistingNode): string {
+  return machineId ?? name;
 }
 
 function nothingToDeploy(cloud: string): MusterError {

@@ -7,8 +7,8 @@ import { RunsService, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
 import type { RemoteTarget } from '../platform/remote/index.js';
 import type { CompiledDeployment } from './compile-deployment.js';
-import { hashOfPlan } from './deployment-plan.js';
-import { changesOf, DeploymentPlanner, erasure, surplusOf, type UpRequest } from './deployment-planner.js';
+import { hashOfPlan, leaving } from './deployment-plan.js';
+import { changesOf, DeploymentPlanner, surplusOf, type UpRequest } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment } from './deployment.entity.js';
 import { DeploymentNodes } from './node-directory.js';
@@ -47,7 +47,10 @@ export class DeploymentsService {
       deployment: deployment.name,
       cloud: deployment.cloud,
       changes: changesOf(prepared, previews),
-      destroys: [...previews.flatMap((preview) => preview.wipes), ...surplusOf(prepared).map(erasure)],
+      destroys: [
+        ...previews.flatMap((preview) => preview.wipes),
+        ...surplusOf(prepared).flatMap((node) => provider.removalOf(leaving(node), false).destroys),
+      ],
       plan,
       planHash: hashOfPlan(plan, deployment),
       diagnostics: compiled.diagnostics,

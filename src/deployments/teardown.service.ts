@@ -4,7 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
 import { RunsService, type RunEntity } from '../pipeline/index.js';
 import { leaving, removalPlan } from './deployment-plan.js';
-import { DeploymentPlanner, erasure } from './deployment-planner.js';
+import { DeploymentPlanner, identityOf } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import type { Deployment } from './deployment.entity.js';
 import type { DeploymentPreview } from './deployments.service.js';
@@ -25,18 +25,13 @@ export class TeardownService {
     forget: readonly string[] = [],
   ): Promise<Omit<DeploymentPreview, 'diagnostics' | 'planHash'>> {
     const deployment = await this.records.get(name);
-    const { nodes, lost, plan } = await this.removal(this.dataSource.manager, deployment, forget);
-    const kept = nodes.filter((node) => !lost.has(node.key));
+    const { nodes, lost, plan, provider } = await this.removal(this.dataSource.manager, deployment, forget);
+    const removals = nodes.map((node) => provider.removalOf(node, lost.has(node.key)));
     return {
       deployment: deployment.name,
       cloud: deployment.cloud,
-      changes: [
-        ...kept.map((node) => `give back node ${node.key} (${node.name})`),
-        ...nodes
-          .filter((node) => lost.has(node.key))
-          .map((node) => `let node ${node.key} (${node.name}) go unreached: it is broken until its disks are erased`),
-      ],
-      destroys: kept.map(erasure),
+      changes: removals.map(({ change }) => change),
+      destroys: removals.flatMap(({ destroys }) => destroys),
       plan,
     };
   }
@@ -60,10 +55,10 @@ export class TeardownService {
 
   /** Also what a failed `up` took and made no node of. */
   private async removal(manager: EntityManager, deployment: Deployment, forget: readonly string[]) {
-    const provider = this.planner.providerOf(deployment.cloud);
+    const provider = await this.planner.providerOf(deployment.cloud);
     const recorded = (await this.records.nodesOf(manager, deployment.id)).map(leaving);
-    const machines = new Set(recorded.map((node) => node.machineId));
-    const unfinished = (await provider.held(deployment.id)).filter((node) => !machines.has(node.machineId));
+    const known = new Set(recorded.map(identityOf));
+    const unfinished = (await provider.held(deployment.id)).filter((node) => !known.has(identityOf(node)));
     const nodes = [...recorded, ...unfinished];
     const unknown = forget.filter((key) => !nodes.some((node) => node.key === key));
     if (unknown.length > 0) {
@@ -72,6 +67,6 @@ export class TeardownService {
       });
     }
     const lost = new Set(forget);
-    return { nodes, lost, plan: removalPlan(nodes, provider, lost) };
+    return { nodes, lost, provider, plan: removalPlan(nodes, provider, lost) };
   }
 }

@@ -6,7 +6,7 @@ import { z } from 'zod';
  */
 const packageName = z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,100}$/);
 const common = {
-  kernel: z.enum(['generic', 'cloud']).optional(),
+  kernel: z.enum(['generic', 'cloud', 'none']).optional(),
   include: z.array(packageName).max(500).optional(),
   mirror: z
     .url()

@@ -1,12 +1,18 @@
 import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
-import type { BuiltFile, KernelFlavour, MemoryEnvironment, OsImage } from './build/index.js';
+import {
+  buildableReleases,
+  type BuiltFile,
+  type KernelFlavour,
+  type MemoryEnvironment,
+  type OsImage,
+} from './build/index.js';
 import type { ImageCatalog, NewImage, NewImageFile } from './image-catalog.js';
 import type { Compression, ImageFileRole } from './image-file.entity.js';
 import type { Image } from './image.entity.js';
 import type { ImageBuilders } from './image-builders.js';
 import { importContent } from './import/import-content.js';
-import { ALL_FORMS, ROLE_OF_FORM, type ImageForm, type ImageWish } from './select-image.js';
+import { ALL_FORMS, CONTAINER_VARIANT, ROLE_OF_FORM, type ImageForm, type ImageWish } from './select-image.js';
 import type { StreamSync, SyncRequest, SyncResult } from './streams/stream-sync.js';
 import type { Content, ContentStore } from './store/content-store.js';
 
@@ -36,6 +42,17 @@ export interface ImportRequest {
   version?: string;
   /** Of the file, when the operator knows it. */
   sha256?: string;
+}
+
+/** A squashfs on this computer. */
+export interface ContainerRoot {
+  os: string;
+  release: string;
+  architecture: string;
+  createdAt: Date;
+  sha256: string;
+  path: string;
+  sizeBytes: number;
 }
 
 /** What an agent is to write, all but the URL, which is the boot server's to know. */
@@ -97,6 +114,21 @@ export class ImagesService {
       return { form, compression, sha256, sizeBytes, unpackedBytes, os: image.os, release: image.release };
     }
     throw new MusterError('conflict', `cannot deploy image ${image.id}: it has no ${forms.join(' or ')}`);
+  }
+
+  /** The root that a container is made of: one built for containers, else one for machines; null where there is none. */
+  async findContainerRoot(wish: Pick<Image, 'os' | 'release' | 'architecture'>): Promise<ContainerRoot | null> {
+    const any = { ...wish, forms: ['squashfs'] } as const;
+    const image = (await this.select({ ...any, variant: CONTAINER_VARIANT })) ?? (await this.select(any));
+    if (image === null) return null;
+    const { os, release, architecture, createdAt } = image;
+    const { sha256, path, sizeBytes } = await this.contentOf(image, 'root-squashfs');
+    return { os, release, architecture, createdAt, sha256, path, sizeBytes };
+  }
+
+  /** What can be built on this computer: there are keys to check its packages with. */
+  buildable(): { os: string; release: string }[] {
+    return buildableReleases();
   }
 
   /** The newest memory environment's kernel and initrd, on disk. */
@@ -197,12 +229,12 @@ export class ImagesService {
 
   private async storeOs(built: OsImage, kernel: KernelFlavour | undefined): Promise<Image> {
     const { os, release, architecture, version, kernelVersion } = built;
-    const fileSystem = await this.storeBuilt('root-ext4', built.fileSystem, 'zstd', built.fileSystemBytes);
     const squashfs = await this.storeBuilt('root-squashfs', built.squashfs, 'none', built.unpackedBytes);
-    return this.recordBuild({ kind: 'os', os, release, architecture, version }, [fileSystem, squashfs], {
-      kernel: kernel ?? 'generic',
-      kernelVersion,
-    });
+    const identity = { kind: 'os' as const, os, release, architecture, version };
+    if (built.fileSystem === null) return this.recordBuild(identity, [squashfs], {}, CONTAINER_VARIANT);
+    const fileSystem = await this.storeBuilt('root-ext4', built.fileSystem, 'zstd', built.fileSystemBytes);
+    const labels = { kernel: kernel ?? 'generic', kernelVersion };
+    return this.recordBuild(identity, [fileSystem, squashfs], labels);
   }
 
   private async storeBuilt(
@@ -221,9 +253,10 @@ export class ImagesService {
     identity: Pick<NewImage, 'kind' | 'os' | 'release' | 'architecture' | 'version'>,
     files: NewImageFile[],
     labels: Record<string, string>,
+    variant = 'default',
   ): Promise<Image> {
     const createdAt = this.options.clock.now();
-    const image = { ...identity, variant: 'default', source: 'build', labels, createdAt, files };
+    const image = { ...identity, variant, source: 'build', labels, createdAt, files };
     return this.catalog.record(image, { replace: true });
   }
 }

@@ -1,6 +1,6 @@
 export { Image, type ImageKind } from './image.entity.js';
 export { type Compression, type ImageFileRole } from './image-file.entity.js';
-export { selectImage, type ImageForm, type ImageWish } from './select-image.js';
+export { CONTAINER_VARIANT, selectImage, type ImageForm, type ImageWish } from './select-image.js';
 export { ContentStore, type Content } from './store/content-store.js';
 export { serveFile, type ServableFile } from './serve/serve-file.js';
 export { BootFiles, type BootFile } from './boot-files/boot-files.js';

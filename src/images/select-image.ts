@@ -14,6 +14,9 @@ export const ROLE_OF_FORM: Record<ImageForm, ImageFileRole> = {
   raw: 'disk',
 };
 
+/** Of images that no machine can boot: only who asks for this variant is given one. */
+export const CONTAINER_VARIANT = 'container';
+
 /** Fields that are absent do not matter. */
 export interface ImageWish {
   kind?: ImageKind;
@@ -49,7 +52,7 @@ function fits(image: Image, wish: ImageWish): boolean {
   if (image.kind !== kind || image.architecture !== wish.architecture) return false;
   if (wish.os !== undefined && image.os !== wish.os) return false;
   if (wish.release !== undefined && image.release !== wish.release) return false;
-  if (wish.variant !== undefined && image.variant !== wish.variant) return false;
+  if (wish.variant === undefined ? image.variant === CONTAINER_VARIANT : image.variant !== wish.variant) return false;
   if (wish.version !== undefined && image.version !== wish.version) return false;
   const has = (role: ImageFileRole) => image.files.some((file) => file.role === role);
   if (kind === 'memory') return has('kernel') && has('initrd');

@@ -1,5 +1,5 @@
 import { MusterError } from '../error.js';
-import type { BuildProgress, MemoryEnvironment, OsImage } from './build/index.js';
+import type { BuildProgress, KernelFlavour, MemoryEnvironment, OsImage } from './build/index.js';
 import { type BuildOrder, builderAnswer } from './build-requests.js';
 import type { ImageBuilders } from './image-builders.js';
 
@@ -57,7 +57,7 @@ export class SupervisedBuilders implements ImageBuilders {
   }
 }
 
-function common(options: { kernel?: 'generic' | 'cloud'; include?: readonly string[]; mirror?: string }) {
+function common(options: { kernel?: KernelFlavour; include?: readonly string[]; mirror?: string }) {
   const { kernel, include, mirror } = options;
   return { kernel, mirror, include: include === undefined ? undefined : [...include] };
 }

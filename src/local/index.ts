@@ -5,6 +5,8 @@ import { registerDoctor } from './doctor.command.js';
 import { registerSecrets } from './secrets.command.js';
 import { registerServe } from './serve.command.js';
 
+export { startInBackground } from './background.js';
+
 /** The commands that run on this computer rather than through the API. */
 export function registerLocalCommands(program: Command): void {
   registerServe(program);

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { inheritedEnvironment, type Role, type Settings } from '../platform/config/index.js';
 // Not by the room's index: the one process that stays root loads no more than it uses.
 import { BuildForServer } from '../images/build-for-server.js';
+import { HostForServer } from '../clouds/localhost/host-for-server.js';
+import { LxdRelay } from '../clouds/localhost/lxd-relay.js';
 import type { Logger } from '../platform/log/index.js';
 import { startDatastores, type RunningDatastores } from './datastores.js';
 import { packageRoot } from '../platform/files/index.js';
@@ -28,6 +30,7 @@ interface Worker {
 export class Supervisor {
   private datastores: RunningDatastores | null = null;
   private readonly workers = new Set<Worker>();
+  private relay: LxdRelay | null = null;
   private stopping = false;
 
   constructor(
@@ -39,6 +42,8 @@ export class Supervisor {
   async start(): Promise<void> {
     const account = process.getuid?.() === 0 ? await this.accountForRoot() : null;
     this.prepareDataFolder(account);
+    const { localhost, dataDir } = this.settings;
+    if (localhost.enabled && account !== null) this.relay = await LxdRelay.open(dataDir, account, localhost.socket);
     this.datastores = await startDatastores(this.settings, this.log, account ?? undefined);
     for (const roles of splitRoles(this.settings.roles, account !== null)) await this.startWorker(roles, account);
   }
@@ -47,6 +52,7 @@ export class Supervisor {
     this.stopping = true;
     await Promise.all([...this.workers].map((worker) => endProcess(worker.process)));
     await this.datastores?.stop();
+    this.relay?.close();
   }
 
   private async accountForRoot(): Promise<Account | null> {
@@ -81,6 +87,8 @@ export class Supervisor {
         DATABASE_URL: this.datastores?.databaseUrl,
         REDIS_URL: this.datastores?.redisUrl,
         MUSTER_ROLES: roles.join(','),
+        // `muster serve --localhost`: said to the supervisor alone.
+        MUSTER_LOCALHOST_ENABLED: `${this.settings.localhost.enabled}`,
       },
       // The child ends when this channel closes, so that it never outlives a killed supervisor.
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -89,10 +97,13 @@ export class Supervisor {
     this.workers.add(worker);
     const builder = new BuildForServer(this.imageCache(), (message) => child.connected && child.send(message));
     child.on('message', (message) => builder.hear(message));
+    const host = new HostForServer((message) => child.connected && child.send(message));
+    if (this.settings.localhost.enabled) child.on('message', (message) => host.hear(message));
     const ready = untilReady(child);
     child.once('exit', (code, signal) => {
       this.workers.delete(worker);
       builder.stop();
+      host.stop();
       if (!this.stopping) this.restart(roles, account, `code ${String(code)}, signal ${String(signal)}`);
     });
     await ready;

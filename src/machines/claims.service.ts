@@ -34,10 +34,7 @@ export class ClaimsService {
     if (held !== null) return held;
     const refusals: { at: string; message: string }[] = [];
     for (const machine of await this.candidates()) {
-      const reasons = [
-        ...unusable(machine),
-        ...misfits(fitting(machine), request.constraint, machine.state !== 'ready'),
-      ];
+      const reasons = whyNot(machine, request.constraint);
       if (reasons.length > 0) refusals.push({ at: machine.name, message: reasons.join('; ') });
       else if (await this.take(machine, request)) return repository.findOneByOrFail({ id: machine.id });
     }
@@ -56,13 +53,13 @@ export class ClaimsService {
   async wouldClaim(claim: string, constraint: MachineConstraint, taken: ReadonlySet<string>): Promise<Machine> {
     const held = await this.dataSource.getRepository(Machine).findOneBy({ claim });
     if (held !== null) return held;
-    const free = (await this.candidates()).filter((machine) => !taken.has(machine.id));
-    const found = free.find(
-      (machine) =>
-        unusable(machine).length === 0 && misfits(fitting(machine), constraint, machine.state !== 'ready').length === 0,
-    );
-    if (found !== undefined) return found;
-    throw new MusterError('conflict', 'none that is free fits', { hint: 'muster machines lists them' });
+    const details: { at: string; message: string }[] = [];
+    for (const machine of (await this.candidates()).filter(({ id }) => !taken.has(id))) {
+      const reasons = whyNot(machine, constraint);
+      if (reasons.length === 0) return machine;
+      details.push({ at: machine.name, message: reasons.join('; ') });
+    }
+    throw new MusterError('conflict', 'none that is free fits', { details, hint: 'muster machines lists them' });
   }
 
   /** Takes a ready machine for good: `ready` to `acquired`, if it is claimed so, or by nobody. */
@@ -121,6 +118,11 @@ export class ClaimsService {
 export function fitting(machine: Machine) {
   const { name, architecture, firmware, zone, pool, facts } = machine;
   return { name, architecture, firmware, zone, pool, facts, tags: [...machine.tags, ...machine.ruleTags] };
+}
+
+/** Why a free machine is not taken; one that is not ready is measured first, and what is not known may fit. */
+function whyNot(machine: Machine, constraint: MachineConstraint): string[] {
+  return [...unusable(machine), ...misfits(fitting(machine), constraint, machine.state !== 'ready')];
 }
 
 function unusable(machine: Machine): string[] {

@@ -19,6 +19,8 @@ describe('a machine', () => {
     { rootDiskMegabytes: 1_900_000, disks: 2, nics: 1 },
     { tags: ['ssd', '^slow'], zones: ['rack-2', 'rack-1'], pool: 'default', firmware: 'uefi' as const },
     { name: 'node-1' },
+    { facts: [{ name: 'cpu.cores', operator: '>' as const, value: '7' }], linkSpeedMbps: 0 },
+    { facts: [{ name: 'firmware.mode', operator: '=' as const, value: 'bios' }] },
   ])('fits %j', (constraint) => {
     expect(satisfies(machine, constraint)).toBe(true);
   });
@@ -32,8 +34,20 @@ describe('a machine', () => {
     [{ zones: ['^rack-1'] }, 'zone rack-1 is not ^rack-1'],
     [{ disks: 3 }, 'number of disks 2 is less than 3'],
     [{ name: 'node-2' }, 'name is node-1, not node-2'],
+    [{ gpu: 'A100' }, 'no gpu named A100 (it has none)'],
+    [{ linkSpeedMbps: 1e6 }, /^fastest link \d+ Mbit\/s is less than 1000000 Mbit\/s$/],
+    [
+      {
+        facts: [
+          { name: 'cpu.cores', operator: '<' as const, value: '10' },
+          { name: 'cpu.cores', operator: '<=' as const, value: '7' },
+        ],
+      },
+      'facts.cpu.cores is 8, not <=7',
+    ],
+    [{ facts: [{ name: 'moon', operator: '=' as const, value: 'full' }] }, 'facts.moon is not known'],
   ])('does not fit %j: %s', (constraint, reason) => {
-    expect(misfits(machine, constraint)).toEqual([reason]);
+    expect(misfits(machine, constraint)).toEqual([typeof reason === 'string' ? reason : expect.stringMatching(reason)]);
   });
 
   it('that was never measured fits only where that is allowed for', () => {

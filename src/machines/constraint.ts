@@ -1,3 +1,4 @@
+import { factMisfits, flattenFacts, type FactConstraint } from './fact-constraints.js';
 import type { MachineFacts } from './facts.js';
 
 /** What a machine must offer. Absent: anything goes. */
@@ -16,6 +17,11 @@ export interface MachineConstraint {
   /** At least this many. */
   disks?: number;
   nics?: number;
+  /** Of its fastest card, as it linked when it was commissioned. */
+  linkSpeedMbps?: number;
+  /** Part of what a display or accelerator on its PCI bus calls itself. */
+  gpu?: string;
+  facts?: FactConstraint[];
   /** This machine and no other, by name. */
   name?: string;
 }
@@ -59,6 +65,9 @@ export function misfits(machine: Fitting, wanted: MachineConstraint, unknownFits
   atLeast('largest disk', wanted.rootDiskMegabytes, facts === null ? undefined : largestDisk(facts), ' MiB');
   atLeast('number of disks', wanted.disks, facts?.disks.length);
   atLeast('number of network cards', wanted.nics, facts?.nics.length);
+  atLeast('fastest link', wanted.linkSpeedMbps, facts === null ? undefined : fastestLink(facts), ' Mbit/s');
+  reasons.push(...gpuMisfits(facts, wanted.gpu, unknownFits));
+  if (facts !== null || !unknownFits) reasons.push(...factMisfits(flattenFacts(facts), wanted.facts ?? []));
   return [...reasons, ...tagMisfits(machine.tags, wanted.tags ?? []), ...zoneMisfits(machine.zone, wanted.zones ?? [])];
 }
 
@@ -68,6 +77,21 @@ export function satisfies(machine: Fitting, wanted: MachineConstraint): boolean 
 
 function largestDisk(facts: MachineFacts): number {
   return Math.floor(Math.max(0, ...facts.disks.map((disk) => disk.sizeBytes)) / MEBIBYTE);
+}
+
+function fastestLink(facts: MachineFacts): number {
+  return Math.max(0, ...facts.nics.map((nic) => nic.speedMbps ?? 0));
+}
+
+/** PCI classes 03 and 12 (PCI Code and ID Assignment, 1.1). */
+function gpuMisfits(facts: MachineFacts | null, wanted: string | undefined, unknownFits: boolean): string[] {
+  if (wanted === undefined || (facts === null && unknownFits)) return [];
+  if (facts === null) return ['its devices are not known before it is commissioned'];
+  const names = facts.pci
+    .filter((device) => /^(0x)?(03|12)|display|vga|3d controller|accelerator/i.test(device.class ?? ''))
+    .map(({ vendor, device }) => `${vendor ?? ''} ${device ?? ''}`.trim());
+  const fits = names.some((name) => name.toLowerCase().includes(wanted.toLowerCase()));
+  return fits ? [] : [`no gpu named ${wanted} (it has ${names.join(', ') || 'none'})`];
 }
 
 function tagMisfits(tags: readonly string[], wanted: readonly string[]): string[] {

@@ -57,7 +57,10 @@ export const imagesRoutes = {
     role: 'operator',
     body: z.strictObject({
       target: z.string().regex(/^(memory|(debian|ubuntu)@[a-z0-9.]+)$/, 'name it as debian@12, ubuntu@24.04 or memory'),
-      kernel: z.enum(['generic', 'cloud']).optional().describe('Default: generic, with the drivers of real machines'),
+      kernel: z
+        .enum(['generic', 'cloud', 'none'])
+        .optional()
+        .describe('Default: generic, with the drivers of real machines; none: for system containers'),
       mirror: z.url({ protocol: /^https?$/ }).optional(),
       include: z
         .array(z.string().regex(/^[a-z0-9][a-z0-9+.-]{1,99}$/, 'name packages as dpkg does'))

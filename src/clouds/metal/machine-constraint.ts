@@ -3,7 +3,7 @@ import type { NodeConstraints } from '../provider.js';
 
 /** What a bundle asks of a node, as the inventory asks it of a machine. */
 export function machineConstraint(wanted: NodeConstraints): MachineConstraint {
-  const { arch, cores, memMiB, rootDiskMiB, tags, zones, pool, disks, nics } = wanted;
+  const { arch, cores, memMiB, rootDiskMiB, tags, zones, pool, disks, nics, linkSpeedMbps, gpu, facts } = wanted;
   return {
     arch,
     cores,
@@ -14,5 +14,8 @@ export function machineConstraint(wanted: NodeConstraints): MachineConstraint {
     pool,
     disks,
     nics,
+    linkSpeedMbps,
+    gpu,
+    facts,
   };
 }

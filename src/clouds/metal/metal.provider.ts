@@ -1,11 +1,18 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { messageOf } from '../../error.js';
-import { ImagesService } from '../../images/index.js';
+import { CONTAINER_VARIANT, ImagesService } from '../../images/index.js';
 import { ClaimsService, type Machine } from '../../machines/index.js';
 import { abandonSteps, commissionSteps, deploySteps, releaseSteps, type DeployWishes } from '../../operations/index.js';
 import { outputOf, step, type JsonObject, type StepSpec } from '../../plan/index.js';
-import type { CloudProvider, ExistingNode, NodePreview, NodeRequest, NodeSteps } from '../provider.js';
+import { linesOf } from '../misfit-lines.js';
+import type { CloudProvider, ExistingNode, NodeConstraints, NodePreview, NodeRequest, NodeSteps } from '../provider.js';
+import { refuseUnmet } from '../unmet-constraints.js';
 import { machineConstraint } from './machine-constraint.js';
+
+const KNOWN: readonly (keyof NodeConstraints)[] = [
+  ...(['arch', 'cores', 'memMiB', 'rootDiskMiB', 'tags', 'zones', 'pool'] as const),
+  ...(['disks', 'nics', 'linkSpeedMbps', 'gpu', 'facts'] as const),
+];
 
 /** Our own machines: one is chosen, seen and measured where it was not yet, taken, and given a system on its disk. */
 @Injectable()
@@ -20,7 +27,9 @@ export class MetalProvider implements CloudProvider {
   /** What there are images of. */
   async bases(): Promise<{ os: string; release: string }[]> {
     const images = await this.images.list();
-    return images.filter((image) => image.kind === 'os').map(({ os, release }) => ({ os, release }));
+    return images
+      .filter(({ kind, variant }) => kind === 'os' && variant !== CONTAINER_VARIANT)
+      .map(({ os, release }) => ({ os, release }));
   }
 
   /** The machines that would be taken as things stand; the run itself chooses again. */
@@ -28,9 +37,11 @@ export class MetalProvider implements CloudProvider {
     const taken = new Set<string>();
     const previews: NodePreview[] = [];
     for (const request of requests) {
+      refuseUnmet('metal', request, KNOWN);
       const found = await this.choose(request, taken);
       if (found instanceof Error) {
-        previews.push({ key: request.key, choice: `no machine yet: ${messageOf(found)}`, wipes: [] });
+        const choice = `no machine yet: ${messageOf(found)}`;
+        previews.push({ key: request.key, choice, misfits: linesOf(found), wipes: [] });
         continue;
       }
       taken.add(found.id);
@@ -57,7 +68,7 @@ export class MetalProvider implements CloudProvider {
       kind: 'metal.allocate',
       title: `choose a machine for node ${key}`,
       lane: prefix,
-      input: { claim, deploymentId, owner: deploymentName, constraints: { ...request.constraints } },
+      input: { claim, deploymentId, owner: deploymentName, constraints: asJson(request.constraints) },
       timeoutSeconds: 60,
     });
     const machine = outputOf(allocate.key, 'machineId');
@@ -69,7 +80,7 @@ export class MetalProvider implements CloudProvider {
       claim,
       deploymentId,
       owner: deploymentName,
-      constraint: machineConstraint(request.constraints) as JsonObject,
+      constraint: asJson(machineConstraint(request.constraints)),
     };
     const deploy = deploySteps({ prefix, machine, after: lastKey(commission) }, acquire, wishesOf(request));
     return {
@@ -101,6 +112,15 @@ export class MetalProvider implements CloudProvider {
     if (node.machineId === null) return [];
     return releaseSteps({ prefix: `node/${node.key}`, machine: node.machineId, after }, 'quick');
   }
+
+  removalOf({ key, name }: ExistingNode, isLost: boolean): { change: string; destroys: string[] } {
+    if (!isLost) {
+      const destroys = [`the disks of node ${key} (${name}) are erased`];
+      return { change: `give back node ${key} (${name})`, destroys };
+    }
+    const change = `let node ${key} (${name}) go unreached: it is broken until its disks are erased`;
+    return { change, destroys: [] };
+  }
 }
 
 function claimOf({ deploymentId, key }: NodeRequest): string {
@@ -117,4 +137,9 @@ function wishesOf({ base, layout, hostname, authorizedKeys }: NodeRequest): Depl
     ...{ layout, hostname, authorizedKeys },
     ...{ target: 'disk', disk: null, kernelArguments: [], userData: null },
   };
+}
+
+/** What is not given is left out. */
+function asJson(value: object): JsonObject {
+  return JSON.parse(JSON.stringify(value)) as JsonObject;
 }

@@ -1,8 +1,11 @@
 /** What the caller of a build hears: how far it is, in percent of this build, and what is being done. */
 export type BuildProgress = (percent: number, message: string) => void;
 
-/** `generic` has the drivers for real hardware; `cloud` knows virtio alone and starts sooner (for the lab). */
-export type KernelFlavour = 'generic' | 'cloud';
+/**
+ * `generic` has the drivers for real hardware; `cloud` knows virtio alone and starts sooner (for the lab); `none` is for
+ * system containers, which run on their host's: no boot loader either, and no file system for a disk.
+ */
+export type KernelFlavour = 'generic' | 'cloud' | 'none';
 
 interface BuildOptions {
   /** Where the result is kept, and found again while nothing it was made from has changed. */
@@ -51,9 +54,9 @@ export interface OsImage {
   version: string;
   kernelVersion: string;
   /** The root as an ext4 file system, compressed with zstd: what `install` writes and grows to the disk's size. */
-  fileSystem: BuiltFile;
+  fileSystem: BuiltFile | null;
   fileSystemBytes: number;
-  /** The same root for booting into memory. */
+  /** The same root for booting into memory, and for containers. */
   squashfs: BuiltFile;
   /** What the root takes as files. */
   unpackedBytes: number;

@@ -66,6 +66,16 @@ export function packageSource(
   return { codename: known.codename, archives: archives(known, options), keyring };
 }
 
+/** The releases whose archive keys are installed here, in the order of the table. */
+export function buildableReleases(): { os: string; release: string }[] {
+  return Object.entries(RELEASES)
+    .filter(([, { keyring }]) => existsSync(keyring))
+    .map(([name]) => {
+      const [os = '', release = ''] = name.split('@');
+      return { os, release };
+    });
+}
+
 /** The release of this computer, for what is built from its own distribution; Debian 12 where it is another. */
 export function hostRelease(osRelease = readFileSync('/etc/os-release', 'utf8')): { os: string; release: string } {
   const field = (name: string) => new RegExp(`^${name}="?([^"\n]*)"?$`, 'm').exec(osRelease)?.[1] ?? '';

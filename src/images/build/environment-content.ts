@@ -2,7 +2,7 @@ import type { KernelFlavour } from './build-types.js';
 
 /** What the memory environment is made of. Everything comes from the distribution's packages. */
 
-export const KERNEL_PACKAGES: Record<string, Record<KernelFlavour, string>> = {
+export const KERNEL_PACKAGES: Record<string, Record<Exclude<KernelFlavour, 'none'>, string>> = {
   debian: { generic: 'linux-image-amd64', cloud: 'linux-image-cloud-amd64' },
   ubuntu: { generic: 'linux-image-generic', cloud: 'linux-image-kvm' },
 };

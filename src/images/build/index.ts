@@ -1,4 +1,5 @@
 export { buildMemoryEnvironment } from './memory-environment.js';
+export { buildableReleases } from './distribution.js';
 export { buildOsImage } from './os-image.js';
 export type {
   BuildProgress,

@@ -57,6 +57,7 @@ export async function buildMemoryEnvironment(options: MemoryEnvironmentOptions):
 
 function packagesFor(os: string, source: PackageSource, options: MemoryEnvironmentOptions): string[] {
   const flavour = options.kernel ?? 'generic';
+  if (flavour === 'none') throw new MusterError('invalid', 'cannot build a memory environment without a kernel');
   const kernel = content.KERNEL_PACKAGES[os]?.[flavour] ?? '';
   const hasFirmware = source.archives.some((archive) => archive.components.includes('non-free-firmware'));
   const firmware = flavour === 'generic' && hasFirmware ? content.FIRMWARE_PACKAGES : [];

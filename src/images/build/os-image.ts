@@ -12,7 +12,7 @@ import { KERNEL_PACKAGES } from './environment-content.js';
 import { sourceLines } from './fetch-root.js';
 import { mmdebstrapProgress } from './mmdebstrap-progress.js';
 import { requirePrograms } from './needed-programs.js';
-import { KEPT, LEFT_OUT, OS_PACKAGES } from './os-content.js';
+import { CONTAINER_PACKAGES, KEPT, LEFT_OUT, OS_PACKAGES } from './os-content.js';
 
 /** Rises when this code changes what it makes from the same inputs. */
 const RECIPE = 2;
@@ -24,7 +24,7 @@ interface Made {
   kernelVersion: string;
   unpackedBytes: number;
   fileSystemBytes: number;
-  fileSystem: BuiltFile;
+  fileSystem: BuiltFile | null;
   squashfs: BuiltFile;
 }
 
@@ -40,21 +40,22 @@ export async function buildOsImage(options: OsImageOptions): Promise<OsImage> {
   requirePrograms(['mmdebstrap', 'mksquashfs', 'mke2fs', 'zstd', 'tar']);
   const source = packageSource(os, release, options);
   const packages = packagesFor(options);
-  const scripts = join(packageRoot(), 'tftp', 'image');
+  const isContainer = options.kernel === 'none';
+  const scripts = join(packageRoot(), 'tftp', isContainer ? 'container' : 'image');
   const inputs = { assets: [scripts], parameters: [RECIPE, packages, LEFT_OUT], source };
-  const name = `${os}-${release}`;
+  const name = isContainer ? `${os}-${release}-container` : `${os}-${release}`;
   const { folder, result } = await cached<Made>(options.cacheDir, name, inputs, (work) =>
-    makeImage({ work, scripts, source, packages, progress, signal: options.signal }),
+    makeImage({ work, scripts, source, packages, isContainer, progress, signal: options.signal }),
   );
-  progress(100, `${os}@${release} with kernel ${result.kernelVersion}`);
+  progress(100, `${os}@${release} ${isContainer ? 'for containers' : `with kernel ${result.kernelVersion}`}`);
   const located = (file: BuiltFile): BuiltFile => ({ ...file, path: join(folder, basename(file.path)) });
   return {
     os,
     release,
     architecture: 'amd64',
-    version: result.fileSystem.sha256.slice(0, 12),
+    version: (result.fileSystem ?? result.squashfs).sha256.slice(0, 12),
     kernelVersion: result.kernelVersion,
-    fileSystem: located(result.fileSystem),
+    fileSystem: result.fileSystem === null ? null : located(result.fileSystem),
     fileSystemBytes: result.fileSystemBytes,
     squashfs: located(result.squashfs),
     unpackedBytes: result.unpackedBytes,
@@ -62,8 +63,11 @@ export async function buildOsImage(options: OsImageOptions): Promise<OsImage> {
 }
 
 function packagesFor(options: OsImageOptions): string[] {
-  const kernel = KERNEL_PACKAGES[options.os]?.[options.kernel ?? 'generic'];
-  return [...new Set([...(kernel === undefined ? [] : [kernel]), ...OS_PACKAGES, ...(options.include ?? [])])].sort();
+  const flavour = options.kernel ?? 'generic';
+  const included = options.include ?? [];
+  if (flavour === 'none') return [...new Set([...CONTAINER_PACKAGES, ...included])].sort();
+  const kernel = KERNEL_PACKAGES[options.os]?.[flavour];
+  return [...new Set([...(kernel === undefined ? [] : [kernel]), ...OS_PACKAGES, ...included])].sort();
 }
 
 interface ImageWork {
@@ -71,23 +75,35 @@ interface ImageWork {
   scripts: string;
   source: PackageSource;
   packages: readonly string[];
+  isContainer: boolean;
   progress: BuildProgress;
   signal: AbortSignal | undefined;
 }
 
-async function makeImage({ work, scripts, source, packages, progress, signal }: ImageWork): Promise<Made> {
+async function makeImage(parts: ImageWork): Promise<Made> {
+  const { work, isContainer, progress, signal } = parts;
   const tar = join(work, 'root.tar');
-  await installPackages({ work, scripts, source, packages, progress, signal }, tar);
-  const kernelVersion = await kernelVersionIn(tar);
-  progress(75, 'packing the root for memory');
+  await installPackages(parts, tar);
+  const kernelVersion = isContainer ? '' : await kernelVersionIn(tar);
+  progress(75, isContainer ? 'packing the root' : 'packing the root for memory');
   const squashfs = join(work, 'root.squashfs');
   // sqfstar would be made for this, but the one of Debian 12 takes no compressor options.
   const pack =
     'mksquashfs - "$2" -tar -quiet -no-progress -comp zstd -Xcompression-level 6 -wildcards -e "boot/*" "usr/lib/muster/boot/*" < "$1"';
   // The shell is there for its redirection: a tar of a gigabyte is not read into this process.
   await runProcess(['sh', '-c', pack, 'sh', tar, squashfs], { signal });
-  progress(88, 'packing the root for disks');
   const unpackedBytes = statSync(tar).size;
+  if (isContainer) {
+    await rm(tar);
+    return {
+      kernelVersion,
+      unpackedBytes,
+      fileSystemBytes: 0,
+      fileSystem: null,
+      squashfs: await describeFile(squashfs),
+    };
+  }
+  progress(88, 'packing the root for disks');
   const fileSystem = join(work, 'root.ext4');
   const fileSystemBytes = await makeFileSystem(tar, fileSystem, signal);
   await rm(tar);
@@ -124,7 +140,7 @@ async function makeFileSystem(tar: string, path: string, signal: AbortSignal | u
 }
 
 async function installPackages(parts: ImageWork, tar: string): Promise<void> {
-  const { scripts, source, packages, progress, signal } = parts;
+  const { scripts, source, packages, isContainer, progress, signal } = parts;
   progress(2, `fetching the packages of ${source.codename}`);
   await runProcess(
     [
@@ -135,7 +151,7 @@ async function installPackages(parts: ImageWork, tar: string): Promise<void> {
       '--aptopt=Acquire::Languages "none"',
       ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
       ...KEPT.map((path) => `--dpkgopt=path-include=${path}`),
-      `--essential-hook=${join(scripts, 'prepare.sh')} "$1"`,
+      ...(isContainer ? [] : [`--essential-hook=${join(scripts, 'prepare.sh')} "$1"`]),
       `--customize-hook=${join(scripts, 'customize.sh')} "$1"`,
       `--include=${packages.join(',')}`,
       source.codename,

@@ -9,7 +9,7 @@ const TARGET = /^(debian|ubuntu)@([a-z0-9.]+)$/;
 /** `memory`, or an operating system as people name it: `debian@12`. */
 export interface BuildInput {
   target: string;
-  kernel?: 'generic' | 'cloud';
+  kernel?: 'generic' | 'cloud' | 'none';
   mirror?: string;
   /** Packages on top of the standard list. */
   include?: string[];
@@ -52,7 +52,7 @@ function requestOf(input: JsonObject): BuildRequest {
   const target = typeof input.target === 'string' ? input.target : '';
   const [, os, release] = TARGET.exec(target) ?? [];
   const kernel: BuildRequest['kernel'] =
-    input.kernel === 'cloud' || input.kernel === 'generic' ? input.kernel : undefined;
+    input.kernel === 'cloud' || input.kernel === 'generic' || input.kernel === 'none' ? input.kernel : undefined;
   const mirror = typeof input.mirror === 'string' ? input.mirror : undefined;
   const include = Array.isArray(input.include) ? input.include.filter((name) => typeof name === 'string') : undefined;
   const common: Omit<BuildRequest, 'target'> = { kernel, mirror, include };

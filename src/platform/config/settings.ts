@@ -93,6 +93,25 @@ export const settingsSchema = z.strictObject({
       cacheDir: z.string().optional().describe('Where builds keep what can be made again'),
     })
     .prefault({}),
+  localhost: z
+    .strictObject({
+      enabled: z
+        .union([z.boolean(), z.stringbool()])
+        .default(false)
+        .describe(
+          'Whether deployments may make containers on this computer; who may deploy can then become root on it',
+        ),
+      socket: z.string().optional().describe("LXD's or Incus' unix socket; default: where their packages put it"),
+      project: z.string().default('muster').describe('The LXD project that holds everything of ours'),
+      bridge: z.string().max(15).default('muster0').describe('The bridge of the nodes'),
+      address: z
+        .string()
+        .default('10.178.0.1/22')
+        .describe('Its address; refused where this computer has a route there'),
+      pool: z.string().default('muster').describe('The storage pool of the nodes, made where it is not there'),
+      poolDriver: z.enum(['dir', 'btrfs', 'zfs', 'lvm']).default('dir').describe('What a new pool is made with'),
+    })
+    .prefault({}),
   pipeline: z
     .strictObject({
       concurrency: z.coerce.number().int().min(1).default(50).describe('Deliveries at once in one worker process'),
