@@ -10,6 +10,7 @@ import { Deployments1790000006000 } from './1790000006000-deployments.js';
 import { PowerReadings1790000007000 } from './1790000007000-power-readings.js';
 import { StormIndexes1790000008000 } from './1790000008000-storm-indexes.js';
 import { SecretKeys1790000009000 } from './1790000009000-secret-keys.js';
+import { Artifacts1790000020000 } from './1790000020000-artifacts.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -24,4 +25,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   PowerReadings1790000007000,
   StormIndexes1790000008000,
   SecretKeys1790000009000,
+  Artifacts1790000020000,
 ];

@@ -1,4 +1,5 @@
 import { AccessToken, AuditEntry, KeyHolder, SecretKey } from './access/index.js';
+import { ArtifactPin } from './artifacts/artifact-pin.entity.js';
 import { Deployment } from './deployments/deployment.entity.js';
 import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
@@ -16,6 +17,7 @@ export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   SecretKey,
   ...MACHINE_ENTITIES,
   ...NETWORK_ENTITIES,
+  ArtifactPin,
   Image,
   ImageFile,
   Deployment,

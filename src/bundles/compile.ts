@@ -1,4 +1,5 @@
 import { step, type Plan, type StepSpec } from '../plan/index.js';
+import { ArtifactSteps, checkArtifacts } from './artifact-steps.js';
 import type { Bundle } from './bundle.js';
 import { Diagnostics, type Diagnostic } from './diagnostics.js';
 import { checkPlanSize } from './plan-size.js';
@@ -22,7 +23,7 @@ export interface CompiledBundle {
   nodes: PlannedNode[];
   units: PlannedUnit[];
   /**
-   * Steps of kind `node.script`. They come after `node/<key>:ready`, a step that whoever gives the nodes puts before
+   * Steps of kind `node.script`, and `artifact.fetch` before those that need what it brings. They come after `node/<key>:ready`, a step that whoever gives the nodes puts before
    * them and that publishes `nodeId` and `address`.
    */
   plan: Plan;
@@ -64,6 +65,7 @@ class Compilation {
   private readonly diagnostics = new Diagnostics();
   private readonly nodes: PlannedNode[];
   private readonly graph: UnitGraph;
+  private readonly artifacts: ArtifactSteps;
   private readonly unitSteps: UnitSteps;
   private readonly isSmallEnough: boolean;
 
@@ -77,12 +79,17 @@ class Compilation {
     const placed = place(bundle, roles, relations, options, this.diagnostics);
     this.nodes = placed.nodes;
     this.graph = new UnitGraph(placed.units, relations, roles);
-    this.unitSteps = new UnitSteps(this.graph, bundle, input.known ?? NOTHING_KNOWN, new Set(planned));
+    const known = input.known ?? NOTHING_KNOWN;
+    this.artifacts = new ArtifactSteps(this.nodes, known.nodes);
+    this.unitSteps = new UnitSteps(this.graph, bundle, known, new Set(planned), this.artifacts);
+    checkArtifacts(bundle, roles, this.diagnostics);
     this.checkContainerHosts();
     this.isSmallEnough = checkPlanSize(this.graph, bundle, planned, this.diagnostics);
   }
 
-  result(plan: Plan): CompiledBundle {
+  /** Steps of artifacts go first: those of units are made by now. */
+  result(units: Plan): CompiledBundle {
+    const plan = { steps: [...this.artifacts.list(), ...units.steps] };
     this.checkCycles(plan);
     return {
       nodes: this.nodes,

@@ -98,6 +98,13 @@ const duration = z
 
 const occasions = ['apply', 'verify', 'remove', 'action'] as const;
 
+const artifact = object({
+  url: text.describe('https, or http where the sha256 is given; ${option} and ${arch} are replaced'),
+  sha256: text.optional().describe('64 digits of hex, or ${option}; where that is empty, sha256-from tells it'),
+  'sha256-from': text.optional().describe('A file that tells the sum; it is read once, and the sum kept'),
+  optional: flag.optional().describe('Steps can do without it: ARTIFACT_<NAME> is empty where it cannot be had'),
+});
+
 const roleStep = object({
   title: text.optional(),
   run: text.optional().describe("A script in the role's folder"),
@@ -114,6 +121,7 @@ const roleStep = object({
     .describe(
       'endpoint: values, one for each related unit, as <value>.<application>.<number>; seen by that unit alone',
     ),
+  artifacts: texts.optional().describe('The artifacts that its node has before it starts: ARTIFACT_<NAME> is the path'),
   timeout: duration.optional(),
   stall: duration.optional(),
   retries: count.optional(),
@@ -146,6 +154,7 @@ export const roleSchema = object({
     .optional()
     .describe('What its node has to allow where that is a system container'),
   files: texts.optional().describe("Files of the role's folder that every step finds beside its script"),
+  artifacts: map(artifact).optional().describe('Files to fetch'),
   steps: map(roleStep).optional(),
 }).describe('A role: what it takes to run an application');
 

@@ -1,4 +1,5 @@
 import { outputOf, step as stepSpec, type JsonObject, type JsonValue, type StepSpec } from '../plan/index.js';
+import type { ArtifactSteps } from './artifact-steps.js';
 import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
 import {
@@ -14,7 +15,7 @@ import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
 /** What stands already, so that a plan need not make it. */
 export interface KnownDeployment {
   /** By node key. */
-  nodes: Readonly<Record<string, { nodeId: string; address: string }>>;
+  nodes: Readonly<Record<string, { nodeId: string; address: string; architecture?: string }>>;
   /** By unit name: the values that its steps published. */
   published: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
 }
@@ -43,15 +44,18 @@ export class UnitSteps {
     private readonly known: KnownDeployment,
     /** The kinds of steps that the plan has; what the others published is looked up in `known`. */
     private readonly planned: ReadonlySet<Occasion>,
+    private readonly artifacts: ArtifactSteps,
   ) {}
 
   build(unit: PlannedUnit, step: RoleStep): StepSpec {
     const role = this.graph.roleOf(unit);
     const relations = this.relations(unit, role, step);
     const publishes = [...step.publishes, ...step.secrets.keys(), ...this.answersOf(unit, step)];
-    const options = this.options(unit, role);
+    const options = optionsOf(this.bundle, unit.application, role);
+    const used = step.artifacts.flatMap((name) => role.artifacts.get(name) ?? []);
+    const artifacts = this.artifacts.need(unit.node, used, options);
     const after = [...this.readyKey(unit.node), ...this.ownStepsBefore(unit, role, step)];
-    after.push(...this.earlierBatch(unit, step), ...relations.after);
+    after.push(...this.earlierBatch(unit, step), ...relations.after, ...artifacts.after);
     return stepSpec({
       key: stepKey(unit, step),
       kind: 'node.script',
@@ -76,6 +80,7 @@ export class UnitSteps {
           ...(step.waitTcp === null ? {} : { WAIT_TCP_PORT: waitPort(step.waitTcp, options) }),
           ...relations.environment,
         },
+        ...(artifacts.entries.length === 0 ? {} : { artifacts: artifacts.entries }),
         files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: 0o644 })),
       },
     });
@@ -106,19 +111,6 @@ export class UnitSteps {
     };
     for (const [name, value] of Object.entries(options)) environment[`OPT_${variable(name)}`] = String(value ?? '');
     return environment;
-  }
-
-  /** An option is what the application says, else the bundle's own setting, else the role's default. */
-  private options(unit: PlannedUnit, role: RoleDefinition): Record<string, OptionValue | null> {
-    const said = this.bundle.applications.get(unit.application)?.options;
-    const values = [...role.options].map(([name, option]): [string, OptionValue | null] => {
-      const own = said?.get(name);
-      const setting = option.from === null ? undefined : this.bundle.settings.network.get(option.from);
-      if (own) return [name, readOption(option, own.value.value, own.written)];
-      if (setting) return [name, readOption(option, setting.value, setting.value)];
-      return [name, option.default];
-    });
-    return Object.fromEntries(values);
   }
 
   private ownStepsBefore(unit: PlannedUnit, role: RoleDefinition, step: RoleStep): string[] {
@@ -223,8 +215,25 @@ export class UnitSteps {
   }
 }
 
+/** An option is what the application says, else the bundle's own setting, else the role's default. */
+export function optionsOf(
+  bundle: Bundle,
+  application: string,
+  role: RoleDefinition,
+): Record<string, OptionValue | null> {
+  const said = bundle.applications.get(application)?.options;
+  const values = [...role.options].map(([name, option]): [string, OptionValue | null] => {
+    const own = said?.get(name);
+    const setting = option.from === null ? undefined : bundle.settings.network.get(option.from);
+    if (own) return [name, readOption(option, own.value.value, own.written)];
+    if (setting) return [name, readOption(option, setting.value, setting.value)];
+    return [name, option.default];
+  });
+  return Object.fromEntries(values);
+}
+
 /** The key of the step that ends the making of a node and publishes its `nodeId` and `address`. */
-function readyStepKey(node: string): string {
+export function readyStepKey(node: string): string {
   return `node/${node}:ready`;
 }
 

@@ -1,6 +1,7 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
+import { ArtifactCache, artifactSource, ArtifactsModule } from '../artifacts/index.js';
 import { CloudsModule } from '../clouds/index.js';
 import { HandlerRegistry, nodeHandlers, PipelineModule, SubjectRegistry } from '../pipeline/index.js';
 import type { Settings } from '../platform/config/index.js';
@@ -21,7 +22,7 @@ import { TeardownService } from './teardown.service.js';
 import { VerifyService } from './verify.service.js';
 
 @Module({
-  imports: [PlatformModule, PipelineModule, CloudsModule],
+  imports: [PlatformModule, PipelineModule, ArtifactsModule, CloudsModule],
   providers: [
     { provide: BundleLibrary, useFactory: () => new BundleLibrary() },
     DeploymentNodes,
@@ -40,18 +41,20 @@ export class DeploymentsModule implements OnModuleInit {
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
     @Inject(REMOTE) private readonly remote: Remote,
+    @Inject(ArtifactCache) private readonly cache: ArtifactCache,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   onModuleInit(): void {
     const { dataSource, nodes, remote, settings } = this;
+    const artifacts = artifactSource(this.cache);
     for (const handler of [
-      new RecordNodeHandler(dataSource),
+      new RecordNodeHandler(dataSource, remote, nodes),
       new KnownNodeHandler(dataSource),
       new ForgetNodeHandler(dataSource),
       new RemoveDeploymentHandler(dataSource),
       new LaidDownHandler(),
-      ...nodeHandlers({ remote, nodes }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
+      ...nodeHandlers({ remote, nodes, artifacts }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);
     this.subjects.register(new DeploymentOwner());

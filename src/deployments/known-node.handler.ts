@@ -21,7 +21,7 @@ export class KnownNodeHandler implements StepHandler {
     }
     return {
       kind: 'done',
-      outputs: { nodeId: node.id, address: node.address, name: node.name },
+      outputs: { nodeId: node.id, address: node.address, name: node.name, arch: node.architecture },
       note: 'made by an earlier run',
     };
   }

@@ -27,6 +27,10 @@ export class Node {
   @Column({ name: 'machine_id', type: 'uuid', nullable: true })
   machineId!: string | null;
 
+  /** As Debian names it: `amd64`. */
+  @Column({ type: 'text' })
+  architecture!: string;
+
   @Column({ type: 'text' })
   address!: string;
 

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { type ChildProcess, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DataSource } from 'typeorm';
@@ -55,9 +55,9 @@ afterEach(async () => {
   await submitter.stop();
 });
 
-async function startWorker(settings: WorkerOptions['settings'] = {}): Promise<ChildProcess> {
+async function startWorker(settings: WorkerOptions['settings'] = {}, artifact?: string): Promise<ChildProcess> {
   const node = { target: sshd.target, environment: sshd.runnerEnvironment };
-  const options: WorkerOptions = { databaseUrl, redisUrl: redis.url, prefix, effects, settings, node };
+  const options: WorkerOptions = { databaseUrl, redisUrl: redis.url, prefix, effects, settings, node, artifact };
   const child = fork(program, [JSON.stringify(options)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     execArgv: [],
@@ -186,6 +186,43 @@ describe('nothing that may not be repeated runs twice', () => {
     expect(lines).toEqual(Array.from({ length: 40 }, (_, n) => `line ${n + 1}`));
     const [attempt] = await submitter.runs.attempts(run.id, 's0');
     expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded' });
+  });
+
+  it('with an artifact on its way to the node: it goes on, whoever is killed or paused meanwhile', async () => {
+    const file = join(stores.dir, randomUUID());
+    const artifact = join(stores.dir, randomUUID());
+    const content = randomBytes(192 << 20);
+    writeFileSync(artifact, content);
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    const folder = join(sshd.runnerEnvironment.MUSTER_ROOT, 'artifacts', sha256);
+    const sent = () => {
+      const part = existsSync(folder) && readdirSync(folder).find((name) => name.endsWith('.part'));
+      return typeof part === 'string' ? statSync(join(folder, part)).size : 0;
+    };
+    const artifacts = [{ name: 'big', url: '', sha256, fileName: 'big' }];
+    const script = `echo once >>${file}; sha256sum <"$ARTIFACT_BIG"`;
+    const run = await submit([{ kind: 'node.script', repeatable: false, input: { nodeId: 'n', script, artifacts } }]);
+    const first = await startWorker({ leaseSeconds: 1 }, artifact);
+    await eventually('some is sent', () => sent() > 0);
+    await kill(first);
+    const before = sent();
+    const second = await startWorker({ leaseSeconds: 1 }, artifact);
+    await eventually('more is sent', () => sent() > before);
+    second.kill('SIGSTOP');
+    expect(sent()).toBeLessThan(content.length);
+    const third = await startWorker({ leaseSeconds: 1 }, artifact);
+    await eventually('the third has it', () => existsSync(join(folder, 'big')), 40_000);
+    second.kill('SIGCONT');
+    await expectAllDone(run.id);
+    await sleep(500);
+    expect(count(file)).toBe(1);
+    const log = (await submitter.runs.log(run.id, 's0')).map((piece) => piece.text).join('');
+    expect(log).toContain(`${sha256}  -`);
+    const from = [...log.matchAll(/from byte (\d+)/g)].map(([, byte]) => Number(byte));
+    expect(from.length).toBeGreaterThanOrEqual(3);
+    expect(from[1]).toBeGreaterThan(0);
+    expect(readFileSync(join(folder, 'big')).equals(content)).toBe(true);
+    expect(third.exitCode).toBeNull();
   });
 
   it('in a worker that is killed: it stops for the operator', async () => {

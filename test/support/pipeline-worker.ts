@@ -1,6 +1,6 @@
 /** A worker (and sweeper) as a process of its own, to be killed. Its argument is JSON: see WorkerOptions. */
 import 'reflect-metadata';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PIPELINE_ENTITIES } from '../../src/pipeline/entities.js';
 import { nodeHandlers, type EngineSettings, type StepHandler } from '../../src/pipeline/index.js';
@@ -16,6 +16,8 @@ export interface WorkerOptions {
   effects: string;
   settings: Partial<EngineSettings>;
   node?: { target: RemoteTarget; environment: Record<string, string> };
+  /** The file that every artifact is. */
+  artifact?: string;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as WorkerOptions;
@@ -41,7 +43,10 @@ const handlers: StepHandler[] = [
 if (options.node !== undefined) {
   const { target, environment } = options.node;
   const nodes = { find: (name: string) => Promise.resolve({ ...target, name }) };
-  handlers.push(...nodeHandlers({ remote: new SshRemote({ connectTimeoutMs: 2000 }), nodes }, { environment }));
+  const path = options.artifact ?? '/dev/null';
+  const artifacts = { open: () => Promise.resolve({ path, sizeBytes: statSync(path).size }) };
+  const remote = new SshRemote({ connectTimeoutMs: 2000 });
+  handlers.push(...nodeHandlers({ remote, nodes, artifacts }, { environment }));
 }
 
 const dataSource = createDataSource({ url: options.databaseUrl, entities: PIPELINE_ENTITIES, migrations: [] });

@@ -5,6 +5,7 @@ import { expectedNames } from '../near-miss.js';
 import { parseYaml } from '../parse.js';
 import { roleSchema, type RoleYaml } from '../schema.js';
 import type { SourceFile, Span } from '../source.js';
+import { checkUses, readArtifacts, type RoleArtifact } from './artifact.js';
 import { keySpanAt, nodeAt, plainValue, spanAt, textOf, type YamlNode, type YamlPath } from '../yaml-tree.js';
 
 export type OptionType = 'string' | 'int' | 'float' | 'boolean';
@@ -40,6 +41,8 @@ export interface RoleStep {
   secrets: Map<string, string[]>;
   /** By endpoint: what the step publishes to each unit there, once that unit has published what it asks. */
   answers: Map<string, string[]>;
+  /** Names of the role's artifacts. */
+  artifacts: string[];
   timeoutSeconds: number;
   stallSeconds: number;
   retries: number;
@@ -73,6 +76,7 @@ export interface RoleDefinition {
   peers: Map<string, string>;
   container: ContainerNeeds;
   files: { name: string; text: string }[];
+  artifacts: Map<string, RoleArtifact>;
   steps: Map<string, RoleStep>;
 }
 
@@ -136,10 +140,12 @@ class RoleReader {
         name: String(file),
         text: this.file(String(file), ['files', index]),
       })),
+      artifacts: this.artifacts(),
       steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
     };
     this.checkRides(role);
     this.checkAfter(role);
+    checkUses(role, (path) => this.at(path), this.diagnostics);
     this.checkAnswers(role);
     this.checkSecrets(role);
     this.checkCycles(role);
@@ -182,6 +188,13 @@ class RoleReader {
     return new Map(endpoints);
   }
 
+  private artifacts(): Map<string, RoleArtifact> {
+    const entries = this.yaml.artifacts ?? {};
+    for (const name of Object.keys(entries)) this.name(['artifacts', name], name, NAME);
+    const at = (path: string[]) => (path.length === 2 ? this.keyAt(path) : this.at(path));
+    return readArtifacts(entries, Object.keys(this.yaml.options ?? {}), at, this.diagnostics);
+  }
+
   private step(name: string): RoleStep {
     const yaml = this.yaml.steps?.[name] ?? {};
     this.name(['steps', name], name, NAME);
@@ -208,6 +221,7 @@ class RoleReader {
       publishes: (yaml.publishes ?? []).map(String),
       secrets: new Map(Object.entries(yaml.secrets ?? {}).map(([key, endpoints]) => [key, endpoints.map(String)])),
       answers: new Map(Object.entries(yaml.answers ?? {}).map(([endpoint, keys]) => [endpoint, keys.map(String)])),
+      artifacts: (yaml.artifacts ?? []).map(String),
       timeoutSeconds: secondsOf(yaml.timeout) ?? 600,
       stallSeconds: secondsOf(yaml.stall) ?? secondsOf(yaml.timeout) ?? 300,
       retries: yaml.retries ?? 2,

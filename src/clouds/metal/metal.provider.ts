@@ -91,6 +91,7 @@ export class MetalProvider implements CloudProvider {
         machineId: machine,
         address: outputOf(`${prefix}:boot`, 'address'),
         hostKeys: outputOf(`${prefix}:boot`, 'hostKeys'),
+        architecture: outputOf(`${prefix}:boot`, 'architecture'),
       },
     };
   }

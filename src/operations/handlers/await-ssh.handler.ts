@@ -14,7 +14,8 @@ const RESTART_SECONDS = 60;
 
 /**
  * Restarts an installed machine into its own system and waits until SSH answers there with a host key that was made
- * during the install. Publishes `address` and `hostKeys`.
+ * during the install. Publishes `address`, `hostKeys`
+ * and `architecture`.
  */
 export class AwaitSshHandler implements StepHandler {
   readonly kind = 'machine.await-ssh';
@@ -32,14 +33,15 @@ export class AwaitSshHandler implements StepHandler {
     const input = machineStepInput.parse(context.input);
     const machine = await this.machines.get(input.machineId);
     const stop = gate(machine, input);
-    if (stop?.kind === 'done') return { ...stop, outputs: { address: machine.address, hostKeys: machine.hostKeys } };
+    const { address, hostKeys } = machine;
+    const outputs = { address, hostKeys, architecture: machine.architecture ?? 'amd64' };
+    if (stop?.kind === 'done') return { ...stop, outputs };
     if (stop !== null) return stop;
     if (machine.target !== 'ram') await this.restart(context, machine.id);
-    const { address, hostKeys } = machine;
     if (address === null)
       return { kind: 'failed', failure: 'permanent', reason: `the address of ${machine.name} is not known` };
     const found = await this.probe({ host: address, port: 22, hostKeys }, PROBE_MS);
-    if (found.kind === 'pinned') return { kind: 'done', outputs: { address, hostKeys } };
+    if (found.kind === 'pinned') return { kind: 'done', outputs };
     if (found.kind === 'other') {
       return {
         kind: 'failed',

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { MusterError } from '../../error.js';
 import { quoteArgument, type RemoteShell } from '../../platform/remote/index.js';
 import { runner } from './runner.js';
@@ -30,6 +31,12 @@ export interface NodeState {
   lastLine: string;
 }
 
+/** A file that a step uses, as it is named on the node. */
+export interface ArtifactName {
+  sha256: string;
+  fileName: string;
+}
+
 export interface StepFiles {
   script: string;
   /** JSON for $MUSTER_INPUT. */
@@ -56,10 +63,12 @@ export interface DetachedStepOptions {
   logBytes?: number;
 }
 
-const EXIT = { noRunner: 90, busy: 91, fenceRefused: 92 } as const;
+const EXIT = { noRunner: 90, fenceRefused: 92 } as const;
 const OPERATION_TIMEOUT_MS = 45_000;
 const CHECK_TIMEOUT_MS = 90_000;
 const DEFAULT_LOG_BYTES = 16 * 1024 * 1024;
+/** Reading gigabytes from a slow disk takes minutes. */
+const ARTIFACT_TIMEOUT_MS = 600_000;
 const ENVIRONMENT_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 /** Linux takes 128 KiB for one string of an environment, and 2 MiB for all with the usual stack (execve(2)). */
 const LONGEST_VARIABLE_BYTES = 64 * 1024;
@@ -98,6 +107,38 @@ export class DetachedStep {
     await this.operate('cancel', [], { signal });
   }
 
+  /** Where the node keeps an artifact. */
+  artifactPath({ sha256, fileName }: ArtifactName): string {
+    return `${this.root()}/artifacts/${sha256}/${fileName}`;
+  }
+
+  /** How much of an artifact the node has: all of it, with the right sum, or so many bytes. */
+  async lookForArtifact(artifact: ArtifactName, signal?: AbortSignal): Promise<'present' | number> {
+    const said = await this.artifact('look', artifact, [], { signal });
+    return said === 'present' ? 'present' : Number(said);
+  }
+
+  /** Adds bytes to what the node has. Throws where it has not `offset` bytes. */
+  async addToArtifact(artifact: ArtifactName, offset: number, bytes: Readable, signal?: AbortSignal): Promise<void> {
+    await this.artifact('put', artifact, [String(offset)], { stdin: bytes, signal });
+  }
+
+  /** The node has all the bytes. False: they are not what they should be, and are gone. */
+  async settleArtifact(artifact: ArtifactName, signal?: AbortSignal): Promise<boolean> {
+    return (await this.artifact('settle', artifact, [], { signal })) === 'present';
+  }
+
+  private async artifact(
+    verb: string,
+    { sha256, fileName }: ArtifactName,
+    more: string[],
+    options: { stdin?: Readable; signal?: AbortSignal | undefined },
+  ): Promise<string> {
+    const parameters = [verb, sha256, fileName, ...more];
+    const said = await this.operate('artifact', parameters, { ...options, timeoutMs: ARTIFACT_TIMEOUT_MS });
+    return fieldsOf(said).get('artifact') ?? '';
+  }
+
   async reboot(signal?: AbortSignal): Promise<void> {
     await this.operate('reboot', [], { signal });
   }
@@ -105,7 +146,7 @@ export class DetachedStep {
   private async operate(
     operation: string,
     parameters: readonly string[],
-    options: { stdin?: Buffer; signal?: AbortSignal | undefined; readOnly?: boolean; timeoutMs?: number },
+    options: { stdin?: Buffer | Readable; signal?: AbortSignal | undefined; readOnly?: boolean; timeoutMs?: number },
   ): Promise<string> {
     const { id, fence } = this.execution;
     const argv = [
@@ -143,7 +184,11 @@ export class DetachedStep {
   }
 
   private runnerPath(): string {
-    return `${this.options.environment?.MUSTER_ROOT ?? '/var/lib/muster'}/lib/${runner.name}`;
+    return `${this.root()}/lib/${runner.name}`;
+  }
+
+  private root(): string {
+    return this.options.environment?.MUSTER_ROOT ?? '/var/lib/muster';
   }
 }
 

@@ -3,6 +3,7 @@ import { messageOf, MusterError } from '../../error.js';
 import type { JsonObject } from '../../plan/index.js';
 import { HostKeyMismatchError, type Remote, type RemoteShell } from '../../platform/remote/index.js';
 import type { StepContext, StepHandler, StepOutcome } from '../step-handler.js';
+import { artifactPaths, nodeArtifact, pushArtifacts, type ArtifactSource } from './artifact-source.js';
 import {
   DetachedStep,
   FenceRefusedError,
@@ -30,6 +31,8 @@ const nodeScriptInput = z.object({
   reboot: z.boolean().optional(),
   /** The values that the script, or its check where that finds it done, has to publish. */
   publishes: z.array(z.string()).optional(),
+  /** Files that the node has before the script starts; the script finds the path in ARTIFACT_<NAME>. */
+  artifacts: z.array(nodeArtifact).optional(),
   files: z.array(z.object({ path: z.string(), content: z.string(), mode: z.number().int().optional() })).optional(),
 });
 type Input = z.infer<typeof nodeScriptInput>;
@@ -51,6 +54,8 @@ interface Notes {
   /** Set while a reboot is waited out: the boot that is to end, and whether the script runs again afterwards. */
   rebooting: { from: string; again: boolean } | null;
   reboots: number;
+  /** The check said that there is something to do; artifacts are on their way to the node. */
+  sending: boolean;
 }
 
 /**
@@ -62,7 +67,7 @@ export class NodeScriptHandler implements StepHandler {
   readonly resumable = true;
 
   constructor(
-    private readonly needs: { remote: Remote; nodes: NodeDirectory },
+    private readonly needs: { remote: Remote; nodes: NodeDirectory; artifacts: ArtifactSource },
     private readonly options: DetachedStepOptions = {},
   ) {}
 
@@ -133,11 +138,22 @@ export class NodeScriptHandler implements StepHandler {
   }
 
   private async begin(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
-    const done = await this.checked(context, input, notes, step);
+    const done = notes.sending ? null : await this.checked(context, input, notes, step);
     if (done !== null) return ended(input, done, { note: 'the check says that it is done already' });
+    return this.start(context, input, notes, step);
+  }
+
+  /** The wanted start, once the node has all the artifacts; until then it is delivered again. */
+  private async start(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
     notes.progressSeen = 0;
+    notes.sending = true;
     await save(context, notes);
-    await step.start(notes.wanted, filesOf(input, input.script, context, notes), context.signal);
+    if (!(await pushArtifacts(this.needs.artifacts, context, step, input.artifacts ?? []))) {
+      return { kind: 'again', afterMs: 0 };
+    }
+    notes.sending = false;
+    await save(context, notes);
+    await step.start(notes.wanted, filesOf(input, input.script, context, notes, step), context.signal);
     return poll(context, notes);
   }
 
@@ -149,7 +165,7 @@ export class NodeScriptHandler implements StepHandler {
     step: DetachedStep,
   ): Promise<PublishedValues | null> {
     if (input.checkScript === undefined) return null;
-    const check = await step.check(filesOf(input, input.checkScript, context, notes), context.signal);
+    const check = await step.check(filesOf(input, input.checkScript, context, notes, step), context.signal);
     if (check.log !== '') await context.log(`[check, code ${check.exitCode}]\n${check.log.replace(/\n?$/, '\n')}`);
     return check.exitCode === 0 ? publishedBy(input, check.output) : null;
   }
@@ -173,10 +189,7 @@ export class NodeScriptHandler implements StepHandler {
     }
     await context.log('[muster: the step was interrupted and is started again]\n');
     notes.wanted += 1;
-    notes.progressSeen = 0;
-    await save(context, notes);
-    await step.start(notes.wanted, filesOf(input, input.script, context, notes), context.signal);
-    return poll(context, notes);
+    return this.start(context, input, notes, step);
   }
 
   private async finished(
@@ -223,10 +236,7 @@ export class NodeScriptHandler implements StepHandler {
       return ended(input, publishedBy(input, state.output), { exitCode: 0 });
     }
     next.wanted += 1;
-    next.progressSeen = 0;
-    await save(context, next);
-    await step.start(next.wanted, filesOf(input, input.script, context, next), context.signal);
-    return poll(context, next);
+    return this.start(context, input, next, step);
   }
 
   /** A node that does not answer is asked again until the step's own limits; what a person must see to is told. */
@@ -257,6 +267,7 @@ function notesOf(state: JsonObject): Notes {
     beyondSeen: '',
     rebooting: null,
     reboots: 0,
+    sending: false,
     ...state,
   };
 }
@@ -329,12 +340,13 @@ function publishedBy(input: Input, output: Buffer): PublishedValues {
   };
 }
 
-function filesOf(input: Input, script: string, context: StepContext, notes: Notes): StepFiles {
+function filesOf(input: Input, script: string, context: StepContext, notes: Notes, step: DetachedStep): StepFiles {
   return {
     script,
     input: JSON.stringify(input.input ?? {}),
     environment: {
       ...input.environment,
+      ...artifactPaths(step, input.artifacts ?? []),
       MUSTER_ATTEMPT: String(context.attempt),
       MUSTER_REBOOTS: String(notes.reboots),
     },

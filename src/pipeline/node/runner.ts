@@ -21,8 +21,9 @@ import { createHash } from 'node:crypto';
  * "done" is done. What gave itself another session is a daemon and lives on, as does what systemd started. A script that
  * is made to stop (cancelled, stalled, timed out) is stopped with its daemons: they carry its mark in the environment.
  *
- * Operations: status OFFSET | start TRY STEP LOG_BYTES (journal files as tar on stdin) | check (the same) | cancel | reboot.
- * Exit code 92: fence refused; 91: another operation holds the lock.
+ * Operations: status OFFSET | start TRY STEP LOG_BYTES (journal files as tar on stdin) | check (the same) | cancel | reboot |
+ *   artifact look|put|settle SHA256 NAME [OFFSET] (bytes on stdin): /var/lib/muster/artifacts/SHA256/NAME.
+ * Exit code 92: fence refused; 91: another operation holds the lock; 96: another offset than the file's size.
  */
 const RUNNER = String.raw`#!/bin/sh
 umask 077
@@ -220,6 +221,49 @@ wait_for_end_of() { # PIPE: a daemon may keep it open for ever, but what the scr
 }
 
 if [ "$operation" = supervise ]; then # EXECUTION FENCE LOG_BYTES; holds the lock of alive by descriptor 8
+size_of() { if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi; }
+
+sum_of() { sha256sum "$1" | cut -c1-64; }
+
+stop_writer() { # one whose server is gone, or was superseded, may still hold the file open
+  writer=$(cat "$part.pid" 2>/dev/null) count=0
+  while [ -n "$writer" ] && [ "$(readlink "/proc/$writer/fd/1" 2>/dev/null)" = "$part" ]; do
+    kill -KILL "$writer" 2>/dev/null
+    count=$((count + 1))
+    [ "$count" -ge 100 ] && { echo "process $writer does not end" >&2; exit 93; }
+    sleep 0.05
+  done
+}
+
+artifact() { # VERB SHA256 NAME [OFFSET]
+  folder=$MUSTER_ROOT/artifacts/$2 file=$MUSTER_ROOT/artifacts/$2/$3
+  part=$folder/.$execution.part
+  mkdir -p "$folder" || exit 94
+  touch "$folder"
+  stop_writer
+  case $1 in
+  look)
+    if [ -f "$file" ]; then [ "$(sum_of "$file")" = "$2" ] || rm -f "$file"; fi
+    if [ -f "$file" ]; then rm -f "$part" "$part.pid"; echo 'artifact present'; else echo "artifact $(size_of "$part")"; fi
+    ;;
+  put)
+    [ "$4" -eq 0 ] && : >"$part"
+    if [ "$(size_of "$part")" -ne "$4" ]; then echo "the file has another size than $4" >&2; exit 96; fi
+    echo $$ >"$part.pid"
+    # From here on others may take the lock, and end this process.
+    exec >>"$part" 9>&-
+    exec cat
+    ;;
+  settle)
+    if [ "$(sum_of "$part")" != "$2" ]; then rm -f "$part"; echo 'artifact damaged'; return; fi
+    chmod 644 "$part"
+    sync "$part" 2>/dev/null
+    mv -f "$part" "$file" && rm -f "$part.pid" && echo 'artifact present'
+    ;;
+  esac
+}
+
+if [ "$operation" = supervise ]; then # EXECUTION FENCE; holds the lock of alive by descriptor 8
   number=$(recall try)
   [ "$number" -gt 1 ] && echo "[muster: start $number]" >>"$dir/log"
   : >>"$dir/log"
@@ -262,7 +306,7 @@ start)
   [ "$(state)" = interrupted ] && kill_members "$execution"
   stop_other_executions "$step"
   write_tools
-  find "$MUSTER_ROOT/steps" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +
+  find "$MUSTER_ROOT/steps" "$MUSTER_ROOT/artifacts" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + 2>/dev/null
   unpack "$dir"
   rm -f "$dir/exit" "$dir/pgid" "$dir/progress" "$dir/output" "$dir/cancelled" "$dir/reboot" "$dir/log.beyond"
   echo "$step" >"$dir/step"
@@ -299,6 +343,7 @@ cancel)
   rm -f "$dir/input.json" "$dir/env" "$dir"/value-*
   answer 0 | grep -v '^log '
   ;;
+artifact) artifact "$4" "$5" "$6" "$7" ;;
 reboot)
   [ -n "$MUSTER_REBOOT_COMMAND" ] || MUSTER_REBOOT_COMMAND='systemctl reboot || reboot'
   nohup setsid sh -c "sleep 1; $MUSTER_REBOOT_COMMAND" </dev/null >/dev/null 2>&1 9>&- &

@@ -11,6 +11,21 @@ const list = z.preprocess(
   z.array(z.string()),
 );
 
+/** In the environment: `PREFIX=TARGET`, several with spaces between. */
+const mirrors = z.preprocess(
+  (value) => {
+    if (typeof value !== 'string') return value;
+    const pairs = value.split(/\s+/).filter((pair) => pair !== '');
+    return Object.fromEntries(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    );
+  },
+  z.record(
+    z.string().regex(/^https?:\/\/[^/]+\//, { error: 'expected the beginning of a URL, such as https://dl.k8s.io/' }),
+    z.string().regex(/^(https?:\/\/|\/)/, { error: 'expected a URL or an absolute path' }),
+  ),
+);
+
 /** Every setting, its default and its bounds. Environment names are `MUSTER_` and the path in capitals: `MUSTER_API_PORT`. */
 export const settingsSchema = z.strictObject({
   dataDir: z.string().default('/var/lib/muster').describe('Everything muster keeps on this computer'),
@@ -34,6 +49,11 @@ export const settingsSchema = z.strictObject({
       keyFile: z.string().optional(),
     })
     .prefault({}),
+  artifactMirrors: mirrors
+    .default({})
+    .describe('URL prefixes of artifacts, and the prefix or the folder of this computer that stands in their place'),
+  artifactMaxGiB: z.coerce.number().positive().default(8).describe('No artifact may be larger'),
+  artifactCacheGiB: z.coerce.number().positive().default(64).describe('Above it artifacts not used lately are removed'),
   boot: z
     .strictObject({
       interfaces: list

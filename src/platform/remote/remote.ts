@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** How to reach a node: everything is known beforehand, nothing is accepted on first use. */
 export interface RemoteTarget {
   host: string;
@@ -17,7 +19,8 @@ export interface RemoteResult {
 }
 
 export interface RemoteExecOptions {
-  stdin?: string | Buffer;
+  /** A stream is read as fast as the other side takes it; where it breaks, so does the command. */
+  stdin?: string | Buffer | Readable;
   timeoutMs?: number;
   signal?: AbortSignal;
   /** Does not change the node: a dry run still runs it. */

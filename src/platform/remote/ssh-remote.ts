@@ -189,10 +189,16 @@ class SshShell implements RemoteShell {
       bytes += chunk.length;
       if (bytes > OUTPUT_CAP_BYTES) close();
     };
+    const stdin = streamOf(options.stdin);
+    let broken: unknown = null;
+    stdin.on('error', (error) => {
+      broken = error;
+      close();
+    });
     const running = this.link.ssh
       .execCommand(quoteArgv(argv), {
         noTrim: true,
-        stdin: Readable.from(options.stdin === undefined ? [] : [options.stdin]),
+        stdin,
         onChannel: (channel) => (close = () => channel.close()),
         onStdout: count,
         onStderr: count,
@@ -202,7 +208,8 @@ class SshShell implements RemoteShell {
       });
     running.catch(() => undefined);
     const timeoutMs = options.timeoutMs ?? EXEC_TIMEOUT_MS;
-    const result = await this.bounded(running, timeoutMs, options.signal, () => close());
+    const result = await this.bounded(running, timeoutMs, options.signal, () => close()).finally(() => stdin.destroy());
+    if (broken !== null) throw broken as Error;
     if (bytes > OUTPUT_CAP_BYTES) {
       throw new MusterError(
         'invalid',
@@ -252,6 +259,11 @@ class SshShell implements RemoteShell {
       clearTimeout(timer);
     }
   }
+}
+
+function streamOf(stdin: RemoteExecOptions['stdin']): Readable {
+  if (stdin instanceof Readable) return stdin;
+  return Readable.from(stdin === undefined ? [] : [stdin]);
 }
 
 async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {

@@ -1,0 +1,18 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** The sum that a checksum file told when an artifact was first used. From then on no other is taken. */
+@Entity('artifact_pin')
+export class ArtifactPin {
+  @PrimaryColumn({ type: 'text', primaryKeyConstraintName: 'artifact_pin_pkey' })
+  url!: string;
+
+  @Column({ type: 'text' })
+  sha256!: string;
+
+  /** Where the sum was read. */
+  @Column({ name: 'read_from', type: 'text' })
+  readFrom!: string;
+
+  @Column({ name: 'pinned_at', type: 'timestamptz' })
+  pinnedAt!: Date;
+}
