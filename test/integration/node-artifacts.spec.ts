@@ -113,7 +113,7 @@ describe('artifacts of a step', () => {
   });
 
   it('go on from where a cut stopped them', async () => {
-    const { entry, kept, url } = artifact(160 << 20);
+    const { entry, kept, url } = artifact(80 << 20);
     const count = counter();
     const run = await submit({ repeatable: false, input: { script: `echo once >>${count}`, artifacts: [entry] } });
     const part = () => readdirSync(folderOf(entry.sha256)).find((name) => name.endsWith('.part'));
@@ -121,7 +121,7 @@ describe('artifacts of a step', () => {
     await eventually('some is sent', () => existsSync(folderOf(entry.sha256)) && part() !== undefined && sent() > 1e6);
     await sshd.cut();
     const before = sent();
-    expect(before).toBeLessThan(160 << 20);
+    expect(before).toBeLessThan(80 << 20);
     await sleep(500);
     await sshd.up();
     expect((await over(run.id)).status).toBe('succeeded');

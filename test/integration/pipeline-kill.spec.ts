@@ -191,7 +191,7 @@ describe('nothing that may not be repeated runs twice', () => {
   it('with an artifact on its way to the node: it goes on, whoever is killed or paused meanwhile', async () => {
     const file = join(stores.dir, randomUUID());
     const artifact = join(stores.dir, randomUUID());
-    const content = randomBytes(192 << 20);
+    const content = randomBytes(128 << 20);
     writeFileSync(artifact, content);
     const sha256 = createHash('sha256').update(content).digest('hex');
     const folder = join(sshd.runnerEnvironment.MUSTER_ROOT, 'artifacts', sha256);

@@ -220,7 +220,6 @@ wait_for_end_of() { # PIPE: a daemon may keep it open for ever, but what the scr
   done
 }
 
-if [ "$operation" = supervise ]; then # EXECUTION FENCE LOG_BYTES; holds the lock of alive by descriptor 8
 size_of() { if [ -f "$1" ]; then wc -c <"$1"; else echo 0; fi; }
 
 sum_of() { sha256sum "$1" | cut -c1-64; }
@@ -263,7 +262,7 @@ artifact() { # VERB SHA256 NAME [OFFSET]
   esac
 }
 
-if [ "$operation" = supervise ]; then # EXECUTION FENCE; holds the lock of alive by descriptor 8
+if [ "$operation" = supervise ]; then # EXECUTION FENCE LOG_BYTES; holds the lock of alive by descriptor 8
   number=$(recall try)
   [ "$number" -gt 1 ] && echo "[muster: start $number]" >>"$dir/log"
   : >>"$dir/log"
