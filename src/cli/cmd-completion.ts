@@ -1,12 +1,15 @@
 import { Argument, type Command } from 'commander';
-import { deploymentsRoutes, machinesRoutes } from '../api/contract/index.js';
+import { bundlesRoutes, deploymentsRoutes, machinesRoutes } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 
 /** Longer would be felt at the prompt. */
 const NAMES_TIMEOUT_MS = 1000;
 
+type NamedThing = 'machines' | 'deployments' | 'bundles';
+
 /** Which names an argument takes, by what the help calls it. */
-const NAMED: Record<string, 'machines' | 'deployments'> = {
+const NAMED: Record<string, NamedThing> = {
+  bundle: 'bundles',
   machine: 'machines',
   deployment: 'deployments',
   run: 'deployments',
@@ -69,13 +72,15 @@ export async function wordsAfter(program: Command, context: CliContext, line: re
 }
 
 /** No name is better than a prompt that hangs, or an error in the midst of typing. */
-async function namesOf(context: CliContext, kind: 'machines' | 'deployments'): Promise<string[]> {
+async function namesOf(context: CliContext, kind: NamedThing): Promise<string[]> {
   const signal = AbortSignal.timeout(NAMES_TIMEOUT_MS);
+  const lists = {
+    machines: () => context.api.call(machinesRoutes.list, { query: { limit: 500 } }, signal),
+    deployments: () => context.api.call(deploymentsRoutes.list, {}, signal),
+    bundles: () => context.api.call(bundlesRoutes.list, {}, signal),
+  };
   try {
-    const { items } =
-      kind === 'machines'
-        ? await context.api.call(machinesRoutes.list, { query: { limit: 500 } }, signal)
-        : await context.api.call(deploymentsRoutes.list, {}, signal);
+    const { items } = await lists[kind]();
     return items.map((item) => item.name);
   } catch {
     return [];

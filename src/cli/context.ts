@@ -66,6 +66,10 @@ export class CliContext {
     this.opened = null;
   }
 
+  get apiUrl(): string {
+    return clientSettings(this.io.environment, this.globals()).url;
+  }
+
   print(text: string): void {
     this.io.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   }

@@ -1,6 +1,6 @@
 export { BundleLibrary } from './bundle-library.js';
 export { sourceFiles, type BundleSource } from './bundle-source.js';
-export type { CompiledDeployment } from './compile-deployment.js';
+export { compileDeployment, type CompiledDeployment } from './compile-deployment.js';
 export { Deployment, type DeploymentOptions } from './deployment.entity.js';
 export { DeploymentsModule } from './deployments.module.js';
 export type { UpRequest } from './deployment-planner.js';

@@ -18,6 +18,9 @@ const PUBLIC = [
   'GET /docs/LICENSE',
   'GET /docs/openapi.json',
   'GET /docs/openapi.yaml',
+  // What every editor reads; the same files are in the repository.
+  'GET /schemas/bundle.schema.json',
+  'GET /schemas/role.schema.json',
   // Only from this computer.
   'GET /metrics',
 ];

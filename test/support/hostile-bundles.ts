@@ -203,10 +203,7 @@ const KINDS: Record<string, (random: Random, big: boolean) => string> = {
       ]);
     const pairs = Array.from({ length: many }, () => `- [${end()}, ${end()}]`);
     const wide = Array(upTo(random, 40)).fill('etcd:db').join(', ');
-    return `${SOUND.replace(/muster:.*\n/, '')}${pairs.join('\n').replace(/^/gm, '  ')}\n  - [[${wide}], [${wide}]]\n`.replace(
-      /relations:\n/,
-      'relations:\n',
-    );
+    return `${SOUND.replace(/muster:.*\n/, '')}${pairs.join('\n').replace(/^/gm, '  ')}\n  - [[${wide}], [${wide}]]\n`;
   },
   mutations: (random) => {
     let text = SOUND;

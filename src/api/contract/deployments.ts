@@ -204,8 +204,11 @@ export const deploymentsRoutes = {
 };
 
 export const bundleSummary = z
-  .object({ name: z.string(), description: z.string().nullable() })
+  .object({ name: z.string(), description: z.string().nullable(), roles: z.array(z.string()) })
   .meta({ id: 'BundleSummary' });
+
+const jsonSchema = (id: string, path: string, summary: string) =>
+  route({ id, method: 'GET', path, summary, role: null, response: anyObject });
 
 export const bundlesRoutes = {
   list: route({
@@ -233,4 +236,21 @@ export const bundlesRoutes = {
     body: bundleSource.refine(hasSource, needsSource),
     response: z.object({ ok: z.boolean(), diagnostics: z.array(diagnostic) }),
   }),
+  graph: route({
+    id: 'bundles.graph',
+    method: 'POST',
+    path: '/v1/bundles/graph',
+    summary: 'The plan of a bundle as text that draws it',
+    role: 'viewer',
+    body: bundleSource
+      .extend({
+        format: z.enum(['mermaid', 'dot']).default('mermaid'),
+        detail: z.enum(['units', 'steps']).default('units'),
+      })
+      .refine(hasSource, needsSource),
+    produces: 'text/plain',
+    response: z.string(),
+  }),
+  bundleSchema: jsonSchema('bundles.bundle-schema', '/schemas/bundle.schema.json', 'The JSON Schema of bundle.yaml'),
+  roleSchema: jsonSchema('bundles.role-schema', '/schemas/role.schema.json', 'The JSON Schema of role.yaml'),
 };

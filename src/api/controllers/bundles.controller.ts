@@ -1,6 +1,13 @@
-import { Controller, Inject, Param } from '@nestjs/common';
-import { compileBundle, hasErrors, loadBundle } from '../../bundles/index.js';
-import { BundleLibrary, sourceFiles } from '../../deployments/index.js';
+import { Controller, Header, Inject, Param } from '@nestjs/common';
+import {
+  bundleGraph,
+  bundleJsonSchema,
+  compileBundle,
+  hasErrors,
+  loadBundle,
+  roleJsonSchema,
+} from '../../bundles/index.js';
+import { BundleLibrary, compileDeployment, sourceFiles } from '../../deployments/index.js';
 import { bundlesRoutes, type BodyOf, type ResponseOf } from '../contract/index.js';
 import { Endpoint, GivenBody } from '../endpoint.js';
 import { diagnosticView } from '../views/deployment-view.js';
@@ -13,7 +20,8 @@ export class BundlesController {
   list(): ResponseOf<typeof bundlesRoutes.list> {
     const items = this.library.names().map((name) => {
       const { bundle } = loadBundle([this.library.get(name)], this.library.roles);
-      return { name, description: bundle?.description ?? null };
+      const roles = [...(bundle?.applications.values() ?? [])].map((application) => application.role.value);
+      return { name, description: bundle?.description ?? null, roles: [...new Set(roles)].sort() };
     });
     return { items };
   }
@@ -29,5 +37,22 @@ export class BundlesController {
     const compiled = bundle === null ? [] : compileBundle({ bundle, roles, options: {} }).diagnostics;
     const all = [...diagnostics, ...compiled];
     return { ok: bundle !== null && !hasErrors(all), diagnostics: all.map(diagnosticView) };
+  }
+
+  @Endpoint(bundlesRoutes.graph)
+  @Header('content-type', 'text/plain; charset=utf-8')
+  graph(@GivenBody() body: BodyOf<typeof bundlesRoutes.graph>): string {
+    const files = sourceFiles(body, this.library);
+    return bundleGraph(compileDeployment(files, this.library.roles, {}).compiled, body.format, body.detail);
+  }
+
+  @Endpoint(bundlesRoutes.bundleSchema)
+  bundleSchema(): Record<string, unknown> {
+    return bundleJsonSchema();
+  }
+
+  @Endpoint(bundlesRoutes.roleSchema)
+  roleSchema(): Record<string, unknown> {
+    return roleJsonSchema();
   }
 }

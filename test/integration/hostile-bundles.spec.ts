@@ -1,9 +1,7 @@
 import { expect, it } from 'vitest';
-import { fixtureRoles } from '../../test/support/fixture-roles.js';
-import { hostileBundle } from '../../test/support/hostile-bundles.js';
-import { compileBundle } from './compile.js';
-import { formatDiagnostic, hasErrors, type Diagnostic } from './diagnostics.js';
-import { loadBundle } from './load-bundle.js';
+import { compileBundle, formatDiagnostic, hasErrors, loadBundle, type Diagnostic } from '../../src/bundles/index.js';
+import { fixtureRoles } from '../support/fixture-roles.js';
+import { hostileBundle } from '../support/hostile-bundles.js';
 
 const SEED = 20_260_101;
 const BUNDLES = 10_000;
