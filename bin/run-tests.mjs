@@ -1,15 +1,20 @@
 // Runs the test projects one after another and ends with one line, `N passed, N failed, N skipped`, summed over all.
 // Exit code 0 only when tests ran and none failed.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { endProcessesOf } from './test-leftovers.mjs';
 
 const PROJECTS = ['unit', 'integration', 'e2e'];
 /** The whole suite; what hangs is a failure, not a wait. */
 const LIMIT_MS = 40 * 60 * 1000;
 
-const dir = mkdtempSync(join(tmpdir(), 'muster-results-'));
+/** All that the tests write, and by this name what they leave is found. Short: paths of sockets end at 107 bytes. */
+const dir = mkdtempSync(join(tmpdir(), 'mt-'));
+const testsDir = join(dir, 't');
+mkdirSync(testsDir);
+for (const folder of [dir, testsDir]) chmodSync(folder, 0o1777);
 const deadline = Date.now() + LIMIT_MS;
 const total = { passed: 0, failed: 0, skipped: 0 };
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : PROJECTS;
@@ -23,7 +28,7 @@ for (const project of chosen) {
   const seconds = Math.round((Date.now() - began) / 1000);
   console.log(`${project}: ${line(counts)} (${seconds} s)`);
 }
-rmSync(dir, { recursive: true, force: true });
+rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
 process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 console.log(line(total));
 
@@ -31,11 +36,12 @@ function line({ passed, failed, skipped }) {
   return `${passed} passed, ${failed} failed, ${skipped} skipped`;
 }
 
-function runProject(project, file) {
+async function runProject(project, file) {
   const vitest = join(import.meta.dirname, '../node_modules/vitest/vitest.mjs');
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`];
   const child = spawn(process.execPath, [vitest, 'run', '--project', project, ...reporters], {
     stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, TMPDIR: testsDir },
   });
   const timer = setTimeout(
     () => {
@@ -45,7 +51,11 @@ function runProject(project, file) {
     },
     Math.max(1000, deadline - Date.now()),
   );
-  return new Promise((resolve) => child.once('exit', (code) => (clearTimeout(timer), resolve(code ?? 1))));
+  const code = await new Promise((resolve) => child.once('exit', (exit) => resolve(exit ?? 1)));
+  clearTimeout(timer);
+  const left = await endProcessesOf(testsDir);
+  if (left.length > 0) console.log(`${project}: ended what was left running:\n  ${left.join('\n  ')}`);
+  return code;
 }
 
 function countOf(project, file, code) {
