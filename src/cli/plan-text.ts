@@ -1,5 +1,6 @@
 import type { Diagnostic, PlannedStep } from '../api/contract/index.js';
-import { paint, plain } from './format.js';
+import { duration, paint, plain } from './format.js';
+import { planTree } from './plan-tree.js';
 
 interface ShownPlan {
   deployment: string;
@@ -7,23 +8,25 @@ interface ShownPlan {
   changes: string[];
   destroys: string[];
   steps: PlannedStep[];
+  estimate?: { seconds: number; guessed: string[] };
   diagnostics?: Diagnostic[];
 }
 
 /** A plan as people read it before they say yes. */
 export function planText(plan: ShownPlan, options: { colours: boolean; steps: boolean }): string {
   const { colours } = options;
-  const lines = [`${plan.deployment} on ${plan.cloud}: ${plan.steps.length} steps`];
+  const lines = [`${plan.deployment} on ${plan.cloud}: ${plan.steps.length} steps${estimateText(plan)}`];
   for (const diagnostic of plan.diagnostics ?? []) lines.push(diagnosticText(diagnostic));
-  lines.push(...plan.changes.map((change) => `  ${paint('green', '+', colours)} ${plain(change)}`));
+  if (options.steps) lines.push(...planTree(plan.steps, plan.changes, colours));
+  else lines.push(...plan.changes.map((change) => `  ${paint('green', '+', colours)} ${plain(change)}`));
   lines.push(...plan.destroys.map((loss) => `  ${paint('red', '!', colours)} ${plain(loss)}`));
-  if (options.steps) {
-    for (const step of plan.steps) {
-      const after = step.after.length === 0 ? '' : paint('grey', `  after ${step.after.join(', ')}`, colours);
-      lines.push(`  ${step.destructive ? '!' : '·'} ${plain(step.key)}: ${plain(step.title)}${after}`);
-    }
-  }
   return lines.join('\n');
+}
+
+function estimateText({ estimate }: ShownPlan): string {
+  if (estimate === undefined) return '';
+  const guessed = estimate.guessed.length === 0 ? '' : `; never run here: ${estimate.guessed.join(', ')}`;
+  return `, about ${duration(estimate.seconds)}${guessed}`;
 }
 
 export function diagnosticText(diagnostic: Diagnostic): string {

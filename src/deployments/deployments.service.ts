@@ -3,7 +3,7 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { Diagnostic } from '../bundles/index.js';
 import { MusterError } from '../error.js';
-import { RunsService, type RunEntity } from '../pipeline/index.js';
+import { RunsService, type PlanEstimate, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
 import type { RemoteTarget } from '../platform/remote/index.js';
 import type { CompiledDeployment } from './compile-deployment.js';
@@ -23,6 +23,7 @@ export interface DeploymentPreview {
   destroys: string[];
   plan: Plan;
   planHash: string;
+  estimate: PlanEstimate;
   diagnostics: Diagnostic[];
 }
 
@@ -53,6 +54,7 @@ export class DeploymentsService {
       ],
       plan,
       planHash: hashOfPlan(plan, deployment),
+      estimate: await this.runs.estimate(plan),
       diagnostics: compiled.diagnostics,
     };
   }

@@ -17,7 +17,7 @@ export interface Estimate {
 }
 
 /** For kinds that have never succeeded here. */
-const UNKNOWN_SECONDS = 30;
+export const UNKNOWN_SECONDS = 30;
 
 /**
  * How far a run is and how long it will take: every step counts as long as its kind usually takes. What is left is the

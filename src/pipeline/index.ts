@@ -1,5 +1,6 @@
 export { databaseOf, type Database } from './database.js';
 export { Engine, systemRandomness } from './engine.js';
+export type { PlanEstimate } from './estimate-plan.js';
 export type { EventFilter, EventView, NewEvent } from './event-log.js';
 export { HandlerRegistry } from './handler-registry.js';
 export { DEFAULT_ENGINE_SETTINGS, type Bell, type EngineSettings, type Outside, type Ring } from './outside.js';

@@ -160,7 +160,7 @@ function viewsOf(steps: readonly StepEntity[], edges: readonly { before: string;
 }
 
 /** How long the last steps of each kind took here, the middle of them. */
-async function usualSeconds(sql: Sql, kinds: readonly string[]): Promise<Map<string, number>> {
+export async function usualSeconds(sql: Sql, kinds: readonly string[]): Promise<Map<string, number>> {
   const rows = await sql.query<{ kind: string; seconds: number }>(
     `select kinds.kind, percentile_cont(0.5) within group (order by took) as seconds
      from unnest($1::text[]) as kinds (kind), lateral (

@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
-import type { JsonValue } from '../plan/index.js';
+import type { JsonValue, Plan } from '../plan/index.js';
 import { sqlOf } from './database.js';
 import type { Dispatcher } from './dispatcher.js';
+import { estimatePlan, type PlanEstimate } from './estimate-plan.js';
 import {
   appendEvents,
   followEvents,
@@ -20,6 +21,7 @@ import {
   getStepId,
   listAttempts,
   listRuns,
+  usualSeconds,
   type AttemptView,
   type RunFilter,
   type RunSummary,
@@ -61,6 +63,13 @@ export class RunsService {
   /** Starts what a committed run can start, without waiting for the sweeper. Never throws. */
   async nudge(runId: string): Promise<void> {
     await this.dispatcher.dispatch(runId).catch(() => undefined);
+  }
+
+  /** How long a plan would take, from how long such steps took here. */
+  async estimate(plan: Plan): Promise<PlanEstimate> {
+    const { clock, database, settings } = this.outside;
+    const usual = await usualSeconds(database, [...new Set(plan.steps.map((step) => step.kind))]);
+    return estimatePlan(plan, usual, clock.now(), settings.stepsPerRun);
   }
 
   list(filter: RunFilter = {}): Promise<RunSummary[]> {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
-import type { RunDetail } from '../../src/api/contract/index.js';
+import type { PlanReply, RunDetail } from '../../src/api/contract/index.js';
 import { DeploymentsService, VerifyService } from '../../src/deployments/index.js';
 import { ImageCatalog } from '../../src/images/index.js';
 import { ClaimsService } from '../../src/machines/index.js';
@@ -87,7 +87,15 @@ describe('deployments', () => {
     const plan = await api.cli(['plan', 'ubuntu', '--json']);
     expect(plan.stderr).toBe('');
     expect(plan.code).toBe(0);
-    expect((JSON.parse(plan.stdout) as { steps: unknown[] }).steps.length).toBeGreaterThan(3);
+    const { steps, estimate } = JSON.parse(plan.stdout) as PlanReply;
+    expect(steps.length).toBeGreaterThan(3);
+    expect(estimate.seconds).toBeGreaterThan(30);
+    expect(estimate.guessed).toContain('metal.allocate');
+    const tree = await api.cli(['plan', 'ubuntu']);
+    expect(tree.stdout).toMatch(/^ubuntu on metal: \d+ steps, about \d+m\d\ds; never run here: .*metal\.allocate/);
+    expect(tree.stdout).toMatch(
+      /└─ \+ node ubuntu-0: deploy debian@12 to node ubuntu-0: [^]* {3}├─ ! [^]* {3}└─ \+ ubuntu\/0/,
+    );
     const refused = await api.cli(['up', 'ubuntu']);
     expect(refused.code).toBe(4);
     expect(refused.stderr).toContain('--yes');

@@ -95,6 +95,10 @@ export const planReply = z
     destroys: z.array(z.string()),
     steps: z.array(plannedStep),
     diagnostics: z.array(diagnostic),
+    estimate: z.object({
+      seconds: z.number().int().describe('From how long such steps took here'),
+      guessed: z.array(z.string()).describe('Kinds of steps that never ran here'),
+    }),
     /** Given back with the order to run it, so that nothing else is run than what was shown. */
     planHash: z.string(),
   })
@@ -173,7 +177,7 @@ export const deploymentsRoutes = {
     summary: 'What `down` would do',
     role: 'viewer',
     query: z.strictObject({ forget: z.string().max(10_000).optional().describe('Keys of nodes, by comma') }),
-    response: planReply.omit({ diagnostics: true, planHash: true }),
+    response: planReply.omit({ diagnostics: true, estimate: true, planHash: true }),
   }),
   verify: route({
     id: 'deployments.verify',

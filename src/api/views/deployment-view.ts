@@ -66,11 +66,11 @@ export function nodeView(node: Node): DeploymentDetail['nodes'][number] {
 }
 
 export function planView(preview: DeploymentPreview): PlanReply {
-  const { planHash, diagnostics } = preview;
-  return { ...downPlanView(preview), planHash, diagnostics: diagnostics.map(diagnosticView) };
+  const { planHash, estimate, diagnostics } = preview;
+  return { ...downPlanView(preview), planHash, estimate, diagnostics: diagnostics.map(diagnosticView) };
 }
 
-export function downPlanView(preview: Omit<DeploymentPreview, 'diagnostics' | 'planHash'>) {
+export function downPlanView(preview: Omit<DeploymentPreview, 'diagnostics' | 'estimate' | 'planHash'>) {
   const { deployment, cloud, changes, destroys, plan } = preview;
   return { deployment, cloud, changes, destroys, steps: plannedSteps(plan) };
 }
