@@ -9,6 +9,8 @@ export interface RemoteTarget {
   hostKeys: string[];
   /** OpenSSH or PEM private key. */
   privateKey: string;
+  /** Reached through this one, as by ssh's ProxyJump. */
+  via?: RemoteTarget;
 }
 
 export interface RemoteResult {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
+import { Readable, type Duplex } from 'node:stream';
 import { NodeSSH } from 'node-ssh';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { messageOf, MusterError } from '../../error.js';
@@ -37,6 +37,8 @@ interface Link {
   /** Rejects when the connection is lost. */
   lost: Promise<never>;
   isLost: boolean;
+  /** The connection that it goes through. */
+  through: SshShell | null;
   idle: NodeJS.Timeout | null;
 }
 
@@ -46,10 +48,7 @@ export class SshRemote implements Remote {
 
   constructor(private readonly options: { idleCloseMs?: number; connectTimeoutMs?: number } = {}) {}
 
-  async connect(
-    target: RemoteTarget,
-    options: { timeoutMs?: number; signal?: AbortSignal } = {},
-  ): Promise<RemoteShell> {
+  async connect(target: RemoteTarget, options: { timeoutMs?: number; signal?: AbortSignal } = {}): Promise<SshShell> {
     options.signal?.throwIfAborted();
     const key = keyOf(target);
     const link = await untilAborted(this.linkTo(key, target, options.timeoutMs), options.signal);
@@ -74,13 +73,27 @@ export class SshRemote implements Remote {
     }
     const present = this.links.get(key);
     if (present !== undefined && present !== known) return present;
-    const fresh = openLink(target, timeoutMs ?? this.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
+    const fresh = this.open(target, timeoutMs ?? this.options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
     this.links.set(key, fresh);
     const forget = () => {
       if (this.links.get(key) === fresh) this.links.delete(key);
     };
     fresh.then((link) => link.lost, forget).catch(forget);
     return fresh;
+  }
+
+  private async open(target: RemoteTarget, timeoutMs: number): Promise<Link> {
+    if (target.via === undefined) return openLink(target, timeoutMs);
+    const through = await this.connect(target.via, { timeoutMs });
+    try {
+      const link = await openLink(target, timeoutMs, await through.forward(target, timeoutMs));
+      link.through = through;
+      link.lost.catch(() => through.close());
+      return link;
+    } catch (error) {
+      await through.close();
+      throw error;
+    }
   }
 
   private release(key: string, link: Link): void {
@@ -95,9 +108,9 @@ export class SshRemote implements Remote {
 }
 
 function keyOf(target: RemoteTarget): string {
-  const { host, port, user, hostKeys, privateKey } = target;
+  const { host, port, user, hostKeys, privateKey, via } = target;
   return createHash('sha256')
-    .update(JSON.stringify([host, port, user, hostKeys, privateKey]))
+    .update(JSON.stringify([host, port, user, hostKeys, privateKey, via === undefined ? null : keyOf(via)]))
     .digest('base64');
 }
 
@@ -105,9 +118,10 @@ function drop(link: Link): void {
   if (link.idle !== null) clearTimeout(link.idle);
   link.isLost = true;
   link.ssh.dispose();
+  void link.through?.close();
 }
 
-async function openLink(target: RemoteTarget, timeoutMs: number): Promise<Link> {
+async function openLink(target: RemoteTarget, timeoutMs: number, sock?: Duplex): Promise<Link> {
   const pinned = parseHostKeys(target.hostKeys);
   if (pinned.length === 0) {
     throw new MusterError('invalid', `cannot connect to ${target.host}: no host key is pinned`, {
@@ -120,6 +134,7 @@ async function openLink(target: RemoteTarget, timeoutMs: number): Promise<Link> 
     await ssh.connect({
       host: target.host,
       port: target.port,
+      ...(sock === undefined ? {} : { sock }),
       username: target.user,
       privateKey: target.privateKey,
       readyTimeout: timeoutMs,
@@ -147,7 +162,7 @@ async function openLink(target: RemoteTarget, timeoutMs: number): Promise<Link> 
 function linkOf(ssh: NodeSSH, target: RemoteTarget): Link {
   const { connection } = ssh;
   if (connection === null) throw new RemoteUnreachableError(target, 'the connection closed at once');
-  const link: Link = { ssh, users: 0, lost: new Promise(() => undefined), isLost: false, idle: null };
+  const link: Link = { ssh, users: 0, lost: new Promise(() => undefined), isLost: false, through: null, idle: null };
   link.lost = new Promise<never>((_, reject) => {
     const lose = (reason: string) => {
       link.isLost = true;
@@ -220,6 +235,19 @@ class SshShell implements RemoteShell {
       throw new RemoteUnreachableError(this.target, 'the connection was lost in the middle of a command');
     }
     return { code: result.code, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** A stream to another host, opened from this one. */
+  forward({ host, port }: { host: string; port: number }, timeoutMs: number): Promise<Duplex> {
+    const opening = new Promise<Duplex>((resolve, reject) => {
+      const { connection } = this.link.ssh;
+      if (connection === null) return reject(new RemoteUnreachableError(this.target, 'the connection is closed'));
+      connection.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+        if (error === undefined) resolve(channel);
+        else reject(new RemoteUnreachableError({ host, port }, `through ${this.target.host}: ${error.message}`, error));
+      });
+    });
+    return this.bounded(opening, timeoutMs, undefined, () => undefined);
   }
 
   async putFile(path: string, content: Buffer | string, mode: number): Promise<void> {
