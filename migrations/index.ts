@@ -11,6 +11,7 @@ import { PowerReadings1790000007000 } from './1790000007000-power-readings.js';
 import { StormIndexes1790000008000 } from './1790000008000-storm-indexes.js';
 import { SecretKeys1790000009000 } from './1790000009000-secret-keys.js';
 import { Artifacts1790000020000 } from './1790000020000-artifacts.js';
+import { NodesOnHosts1790000021000 } from './1790000021000-nodes-on-hosts.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -26,4 +27,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   StormIndexes1790000008000,
   SecretKeys1790000009000,
   Artifacts1790000020000,
+  NodesOnHosts1790000021000,
 ];

@@ -6,6 +6,8 @@ import { deploymentsRoutes, type Connection } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT, type ExitCode } from './exit-code.js';
 
+type Hop = Omit<Connection, 'via'>;
+
 const TARGET_HELP = `
 TARGET is a machine, or DEPLOYMENT:NODE, or DEPLOYMENT:UNIT. Without DEPLOYMENT, where there is but one, it may be left out.`;
 
@@ -32,23 +34,33 @@ export const registerSsh: Register = (program, context) => {
 
 async function ssh(context: CliContext, target: string, extra: string[], command: string[]): Promise<ExitCode> {
   const connection = await connect(context, target);
-  if (connection.host.startsWith('-') || connection.user.startsWith('-')) {
-    throw new CliError(EXIT.refused, `cannot use "${connection.user}@${connection.host}" as an address`);
-  }
+  for (const hop of [connection, ...(connection.via === undefined ? [] : [connection.via])]) refuseOption(hop);
   const folder = mkdtempSync(join(tmpdir(), 'muster-ssh-'));
   try {
-    const argv = sshArguments(connection, folder);
+    const { via } = connection;
+    const proxy = via === undefined ? [] : ['-o', `ProxyCommand=${proxyCommand(via, folder)}`];
+    const argv = [...sshArguments(connection, folder), ...proxy];
     return await execute(context, ['ssh', ...argv, ...extra, '--', connection.host, ...command]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
+function refuseOption({ host, user }: Hop): void {
+  if (!host.startsWith('-') && !user.startsWith('-')) return;
+  throw new CliError(EXIT.refused, `cannot use "${user}@${host}" as an address`);
+}
+
+/** What ssh's ProxyJump does, with the key and the host keys that are ours. */
+function proxyCommand(via: Hop, folder: string): string {
+  return ['ssh', ...sshArguments(via, folder), '-W', '[%h]:%p', '--', via.host].map(quote).join(' ');
+}
+
 /** Writes key and known hosts into the private folder. The user's own configuration and agent play no part. */
-function sshArguments(connection: Connection, folder: string): string[] {
+function sshArguments(connection: Hop, folder: string): string[] {
   const alias = `muster-${connection.name}`;
-  const key = join(folder, 'key');
-  const hosts = join(folder, 'known_hosts');
+  const key = join(folder, `${connection.name}.key`);
+  const hosts = join(folder, `${connection.name}.known_hosts`);
   writeFileSync(key, connection.privateKey, { mode: 0o600 });
   writeFileSync(hosts, connection.hostKeys.map((hostKey) => `${alias} ${hostKey}\n`).join(''), { mode: 0o600 });
   const options = {

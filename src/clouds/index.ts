@@ -7,3 +7,6 @@ export {
   type NodeRequest,
   type NodeSteps,
 } from './provider.js';
+export { containerRoot } from './lxd/container-root.js';
+export { aliasOf } from './lxd/image-upload.js';
+export { instanceName } from './lxd/instance.js';

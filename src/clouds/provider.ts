@@ -30,6 +30,17 @@ export interface NodeRequest {
   base: { os: string; release: string };
   /** What it has to allow where it is a system container; a machine allows everything. */
   container: { nesting: boolean; privileged: boolean };
+  /** It is a container on another node; absent: a machine of the cloud's. */
+  inside?: {
+    /** That node's key. */
+    host: string;
+    /** A unit lays LXD there. */
+    hasEngine: boolean;
+    /** A unit lays a fan there. */
+    onFan: boolean;
+    /** The steps that lay them. */
+    after: string[];
+  };
   layout: 'flat' | 'lvm';
   /** Public keys that may log in: the deployment's own, and the operator's. */
   authorizedKeys: string[];
@@ -44,6 +55,8 @@ export interface ExistingNode {
   /** Null: what the cloud holds for a node that was never finished. */
   nodeId: string | null;
   machineId: string | null;
+  /** Of a container: the node it is on. */
+  hostNodeId?: string | null;
 }
 
 export interface NodeSteps {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CloudProvider, NodeRequest } from '../clouds/index.js';
 import { step } from '../plan/index.js';
+import { ContainerProvider } from './containers/container-provider.js';
+import type { ContainerScripts } from './containers/container-steps.js';
 import { deploymentPlan, hashOfPlan, leaving, removalPlan } from './deployment-plan.js';
 import type { Node } from './node.entity.js';
 
@@ -95,4 +97,56 @@ it('lets a lost node go, and takes back what was never finished', () => {
     'node/2:release <- ',
     'deployment:remove <- node/0:forget,node/1:forget,node/2:release',
   ]);
+});
+
+describe('containers', () => {
+  const scripts: ContainerScripts = { file: (name) => `# ${name}`, defaults: { OPT_ENGINE: 'auto' }, cgroupFiles: [] };
+  const withContainers = new ContainerProvider(provider, scripts, 'd1');
+  const inside = (key: string, more: Partial<NonNullable<NodeRequest['inside']>> = {}): NodeRequest => ({
+    ...request(key),
+    inside: { host: '0', hasEngine: false, onFan: false, after: [], ...more },
+  });
+  const planOf = (...requests: NodeRequest[]) =>
+    deploymentPlan({ requests, existing: new Map(), unitSteps: [unitStep], provider: withContainers });
+
+  it('are made on their host, when it is ready and prepared once', () => {
+    const steps = order(planOf(request('0'), inside('0/lxd/a-0'), inside('0/lxd/b-0')));
+    expect(steps).toEqual([
+      'node/0:install <- node/0:ready',
+      'node/0:prepare <- node/0:ready,node/0:install',
+      'node/0:find-debian-12 <- node/0:ready',
+      'node/0:image-debian-12 <- node/0:ready,node/0:prepare,node/0:find-debian-12',
+      'node/0:make <- ',
+      'node/0:ready <- node/0:make',
+      'node/0/lxd/a-0:create <- node/0:ready,node/0:image-debian-12',
+      'node/0/lxd/a-0:ready <- node/0/lxd/a-0:create',
+      'node/0/lxd/b-0:create <- node/0:ready,node/0:image-debian-12',
+      'node/0/lxd/b-0:ready <- node/0/lxd/b-0:create',
+      'lxd/0:install <- node/0:ready',
+    ]);
+  });
+
+  it('wait for the units that lay LXD and the fan on their host, where the plan has them', () => {
+    const after = ['lxd/0:install', 'fan/0:configure'];
+    const steps = order(planOf(request('0'), inside('0/lxd/a-0', { hasEngine: true, onFan: true, after })));
+    expect(steps[0]).toBe('node/0:prepare <- node/0:ready,lxd/0:install');
+  });
+
+  it('go before their host; where that is lost they are forgotten with it', () => {
+    const host = leaving(node('0'));
+    const one = { ...leaving(node('0/lxd/a-0')), hostNodeId: 'id-0' };
+    expect(order(removalPlan([host, one], withContainers))).toEqual([
+      'node/0:release <- node/0/lxd/a-0:forget',
+      'node/0:forget <- node/0:release',
+      'node/0/lxd/a-0:delete <- ',
+      'node/0/lxd/a-0:forget <- node/0/lxd/a-0:delete',
+      'deployment:remove <- node/0:forget',
+    ]);
+    expect(order(removalPlan([host, one], withContainers, new Set(['0'])))).toEqual([
+      'node/0:abandon <- node/0/lxd/a-0:forget',
+      'node/0:forget <- node/0:abandon',
+      'node/0/lxd/a-0:forget <- ',
+      'deployment:remove <- node/0:forget',
+    ]);
+  });
 });

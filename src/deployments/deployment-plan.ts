@@ -30,7 +30,8 @@ export function deploymentPlan({ requests, existing, unitSteps, provider }: Part
   });
   const kept = [...shared, ...nodeSteps, ...unitSteps];
   const last = lastSteps(kept);
-  return { steps: [...kept, ...surplus.flatMap((node) => removalSteps(leaving(node), provider, last))] };
+  const gone = allRemovals(surplus.map(leaving), provider, last, new Set());
+  return { steps: [...kept.map((each) => comingAfter(each, kept)), ...gone] };
 }
 
 function stepsOfNewNode(request: NodeRequest, provider: CloudProvider): StepSpec[] {
@@ -58,6 +59,13 @@ function stepOfKnownNode(node: Node): StepSpec {
   });
 }
 
+/** A step of a container may come after steps of units that this plan need not have. */
+function comingAfter(each: StepSpec, steps: readonly StepSpec[]): StepSpec {
+  if (!each.key.endsWith(':prepare')) return each;
+  const keys = new Set(steps.map(({ key }) => key));
+  return { ...each, after: each.after.filter((key) => keys.has(key)) };
+}
+
 /** The steps that nothing comes after. */
 function lastSteps(steps: readonly StepSpec[]): string[] {
   const before = new Set(steps.flatMap((each) => each.after));
@@ -65,8 +73,8 @@ function lastSteps(steps: readonly StepSpec[]): string[] {
 }
 
 /** A recorded node, as its cloud takes it back. */
-export function leaving({ id, key, name, machineId }: Node): ExistingNode {
-  return { key, name, nodeId: id, machineId };
+export function leaving({ id, key, name, machineId, hostNodeId }: Node): ExistingNode {
+  return { key, name, nodeId: id, machineId, hostNodeId };
 }
 
 function removalSteps(node: ExistingNode, provider: CloudProvider, after: string[], isLost = false): StepSpec[] {
@@ -83,13 +91,30 @@ function removalSteps(node: ExistingNode, provider: CloudProvider, after: string
   return [...steps, forget];
 }
 
+/** Containers go before the nodes they are on, or with them. */
+function allRemovals(
+  nodes: readonly ExistingNode[],
+  provider: CloudProvider,
+  after: string[],
+  lost: ReadonlySet<string>,
+): StepSpec[] {
+  const lostIds = new Set(nodes.filter(({ key }) => lost.has(key)).map(({ nodeId }) => nodeId));
+  const isLost = ({ key, hostNodeId }: ExistingNode) =>
+    lost.has(key) || (hostNodeId !== null && hostNodeId !== undefined && lostIds.has(hostNodeId));
+  return nodes.flatMap((node) => {
+    const inside = nodes.filter(({ hostNodeId }) => node.nodeId !== null && hostNodeId === node.nodeId);
+    const before = inside.length === 0 ? after : inside.map(({ key }) => `node/${key}:forget`);
+    return removalSteps(node, provider, before, isLost(node));
+  });
+}
+
 /** Takes everything back: every node goes to its cloud, or is let go unreached where `lost` names it; then the name is free. */
 export function removalPlan(
   nodes: readonly ExistingNode[],
   provider: CloudProvider,
   lost: ReadonlySet<string> = new Set(),
 ): Plan {
-  const steps = nodes.flatMap((node) => removalSteps(node, provider, [], lost.has(node.key)));
+  const steps = allRemovals(nodes, provider, [], lost);
   const remove = step({
     key: 'deployment:remove',
     kind: 'deployment.remove',

@@ -7,6 +7,8 @@ import type { Plan } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
 import { BundleLibrary } from './bundle-library.js';
+import { ContainerProvider } from './containers/container-provider.js';
+import { containerScripts, insideOf } from './containers/container-scripts.js';
 import { sourceFiles, type BundleSource } from './bundle-source.js';
 import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
 import { deploymentPlan, leaving } from './deployment-plan.js';
@@ -46,10 +48,10 @@ export class DeploymentPlanner {
   ) {}
 
   async prepare(manager: EntityManager, request: UpRequest, actor = 'nobody'): Promise<Prepared> {
-    const provider = await this.providerOf(request.on);
+    const cloud = await this.clouds.provider(request.on);
     const files = sourceFiles(request, this.library);
     const options = request.options ?? {};
-    const bases = await provider.bases();
+    const bases = await cloud.bases();
     if (bases.length === 0) throw nothingToDeploy(request.on);
     const compiled = compileDeployment(files, this.library.roles, placeOptions(options, bases));
     const name = request.name ?? compiled.bundle.name;
@@ -57,6 +59,7 @@ export class DeploymentPlanner {
     if (known !== null) refuseOtherCloud(known, request.on);
     const deployment = known ?? this.newDeployment(name, request.on, actor);
     Object.assign(deployment, { files, options, bundle: compiled.bundle.name });
+    const provider = this.withContainers(cloud, deployment.id);
     const nodes = await this.records.nodesOf(manager, deployment.id);
     const existing = new Map(nodes.map((node) => [node.key, node]));
     const requests = compiled.compiled.nodes.map((node): NodeRequest => ({
@@ -66,6 +69,7 @@ export class DeploymentPlanner {
       constraints: node.constraints,
       base: node.base,
       container: node.container,
+      ...insideOf(node, compiled.compiled.units),
       layout: options.layout ?? 'flat',
       authorizedKeys: [deployment.sshPublicKey],
       hostname: `${name}-${node.key}`,
@@ -74,8 +78,13 @@ export class DeploymentPlanner {
     return { deployment, isNew: known === null, compiled, existing, requests, provider, plan };
   }
 
-  providerOf(cloud: string): Promise<CloudProvider> {
-    return this.clouds.provider(cloud);
+  /** The deployment's cloud, and containers on its nodes. */
+  async providerOf({ id, cloud }: Pick<Deployment, 'id' | 'cloud'>): Promise<CloudProvider> {
+    return this.withContainers(await this.clouds.provider(cloud), id);
+  }
+
+  private withContainers(cloud: CloudProvider, deploymentId: string): CloudProvider {
+    return new ContainerProvider(cloud, containerScripts(this.library.roles), deploymentId);
   }
 
   private newDeployment(name: string, cloud: string, actor: string): Deployment {

@@ -3,11 +3,13 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ArtifactCache, artifactSource, ArtifactsModule } from '../artifacts/index.js';
 import { CloudsModule } from '../clouds/index.js';
+import { ImagesModule, ImagesService } from '../images/index.js';
 import { HandlerRegistry, nodeHandlers, PipelineModule, SubjectRegistry } from '../pipeline/index.js';
 import type { Settings } from '../platform/config/index.js';
 import { PlatformModule, SETTINGS } from '../platform/index.js';
 import { REMOTE, type Remote } from '../platform/remote/index.js';
 import { BundleLibrary } from './bundle-library.js';
+import { ContainerImageHandler, withStoredImages } from './containers/container-image.handler.js';
 import { DeploymentOwner } from './deployment-owner.js';
 import { DeploymentPlanner } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
@@ -22,7 +24,7 @@ import { TeardownService } from './teardown.service.js';
 import { VerifyService } from './verify.service.js';
 
 @Module({
-  imports: [PlatformModule, PipelineModule, ArtifactsModule, CloudsModule],
+  imports: [PlatformModule, PipelineModule, ArtifactsModule, CloudsModule, ImagesModule],
   providers: [
     { provide: BundleLibrary, useFactory: () => new BundleLibrary() },
     DeploymentNodes,
@@ -42,18 +44,20 @@ export class DeploymentsModule implements OnModuleInit {
     @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
     @Inject(REMOTE) private readonly remote: Remote,
     @Inject(ArtifactCache) private readonly cache: ArtifactCache,
+    @Inject(ImagesService) private readonly images: ImagesService,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   onModuleInit(): void {
     const { dataSource, nodes, remote, settings } = this;
-    const artifacts = artifactSource(this.cache);
+    const artifacts = withStoredImages(this.images, artifactSource(this.cache));
     for (const handler of [
       new RecordNodeHandler(dataSource, remote, nodes),
       new KnownNodeHandler(dataSource),
       new ForgetNodeHandler(dataSource),
       new RemoveDeploymentHandler(dataSource),
       new LaidDownHandler(),
+      new ContainerImageHandler(this.images),
       ...nodeHandlers({ remote, nodes, artifacts }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);

@@ -36,8 +36,10 @@ export class DeploymentNodes implements NodeDirectory {
     });
   }
 
-  private targetOf(node: Node, deployment: Deployment): RemoteTarget & { name: string } {
+  private async targetOf(node: Node, deployment: Deployment): Promise<RemoteTarget & { name: string }> {
+    const host = node.hostNodeId === null ? null : await this.find(node.hostNodeId);
     return {
+      ...(host === null ? {} : { via: host }),
       name: node.name,
       host: node.address,
       port: node.sshPort,

@@ -27,6 +27,14 @@ export class Node {
   @Column({ name: 'machine_id', type: 'uuid', nullable: true })
   machineId!: string | null;
 
+  /** The node that it is a container on, and is reached through. */
+  @Column({ name: 'host_node_id', type: 'uuid', nullable: true })
+  hostNodeId!: string | null;
+
+  @ManyToOne(() => Node, { onDelete: 'RESTRICT' })
+  @JoinColumn({ name: 'host_node_id', foreignKeyConstraintName: 'node_host_node_id_fkey' })
+  hostNode!: Relation<Node> | null;
+
   /** As Debian names it: `amd64`. */
   @Column({ type: 'text' })
   architecture!: string;

@@ -12,6 +12,8 @@ const recordNodeInput = z.object({
   key: z.string(),
   name: z.string(),
   machineId: z.string().nullable(),
+  /** Of a container: the node it is on. */
+  hostNodeId: z.string().nullable().default(null),
   /** Left out: the node is asked. */
   architecture: z.string().optional(),
   address: z.string(),

@@ -55,7 +55,7 @@ export class TeardownService {
 
   /** Also what a failed `up` took and made no node of. */
   private async removal(manager: EntityManager, deployment: Deployment, forget: readonly string[]) {
-    const provider = await this.planner.providerOf(deployment.cloud);
+    const provider = await this.planner.providerOf(deployment);
     const recorded = (await this.records.nodesOf(manager, deployment.id)).map(leaving);
     const known = new Set(recorded.map(identityOf));
     const unfinished = (await provider.held(deployment.id)).filter((node) => !known.has(identityOf(node)));

@@ -8,6 +8,7 @@ export { ImagesModule } from './images.module.js';
 export { ImageCatalog } from './image-catalog.js';
 export {
   ImagesService,
+  type ContainerRoot,
   type BuildRequest,
   type DeployableFile,
   type ImageProgress,

@@ -88,6 +88,32 @@ describe('a connection', () => {
     await expect(remote.connect({ ...target, hostKeys: ['ssh-ed25519 nonsense'] })).rejects.toThrow(/host key/);
   });
 
+  it('goes through another host, whose key is pinned too', async () => {
+    const jump = await Sshd.start();
+    try {
+      const via = { ...jump.target, name: 'jump' };
+      const through = { ...sshd.target, via };
+      const shell = await remote.connect(through);
+      const big = 'x'.repeat(3_000_000);
+      expect((await shell.exec(['wc', '-c'], { stdin: big })).stdout.trim()).toBe('3000000');
+      await shell.close();
+      await expect(remote.connect({ ...through, via: { ...via, hostKeys: sshd.target.hostKeys } })).rejects.toThrow(
+        HostKeyMismatchError,
+      );
+      await expect(remote.connect({ ...through, hostKeys: jump.target.hostKeys })).rejects.toThrow(
+        HostKeyMismatchError,
+      );
+      await expect(remote.connect({ ...through, port: 1 })).rejects.toThrow(RemoteUnreachableError);
+      const running = (await remote.connect(through)).exec(['sleep', '5']);
+      running.catch(() => undefined);
+      await sleep(200);
+      await jump.cut();
+      await expect(running).rejects.toBeInstanceOf(RemoteUnreachableError);
+    } finally {
+      await jump.stop();
+    }
+  });
+
   it('says so where our key is refused', async () => {
     sshd.makeKey('stranger');
     const target = { ...sshd.target, privateKey: readFileSync(join(sshd.dir, 'stranger'), 'utf8') };

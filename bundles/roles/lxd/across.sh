@@ -1,7 +1,7 @@
 #!/bin/bash
 # From this node's probe container to every other node's: pings, packets as large as the network carries, a transfer.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root}
+. ./engine.sh
 
 if [ "$OPT_PROBE" != true ]; then
   echo 'no probe container was wanted: nothing to verify'

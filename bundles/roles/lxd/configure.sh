@@ -1,7 +1,7 @@
 #!/bin/bash
 # Gives LXD its storage pool and its network by preseed. What is there already is kept: a pool may hold data.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root}
+. ./engine.sh
 
 # 78 (EX_CONFIG of sysexits.h): trying again will not help, another option will.
 fail() { echo "cannot set LXD up: $*" >&2; exit 78; }

@@ -1,21 +1,38 @@
 #!/bin/bash
-# Installs LXD, unless it is there: Debian's package, or the snap on Ubuntu (which has no other since 20.04).
+# Installs LXD or Incus, unless it is there. Ubuntu has LXD as a snap alone since 20.04, and Incus as a package since 24.04.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root} DEBIAN_FRONTEND=noninteractive
+. ./engine.sh
+export DEBIAN_FRONTEND=noninteractive
 
 . /etc/os-release
-if ! command -v lxd >/dev/null || ! command -v lxc >/dev/null; then
-  if [ "$ID" = ubuntu ]; then
+install_engine() {
+  case $(engine_kind) in
+  snap)
     echo "installing the snap lxd from $OPT_CHANNEL"
     command -v snap >/dev/null || { apt-get -q update; apt-get -q install -y snapd; }
     snap wait system seed.loaded
     snap install lxd --channel="$OPT_CHANNEL"
-  else
+    ;;
+  deb)
+    [ "$ID" != ubuntu ] || { echo 'cannot use engine deb: Ubuntu has LXD as a snap alone; choose snap or incus' >&2; exit 78; }
     echo "installing Debian's lxd"
     apt-get -q update
     apt-get -q install -y --no-install-recommends lxd lxd-client uidmap nftables
-  fi
-fi
+    ;;
+  incus)
+    echo 'installing Incus'
+    apt-get -q update
+    apt-cache show incus >/dev/null 2>&1 || { echo "cannot use engine incus: $PRETTY_NAME has no package of it" >&2; exit 78; }
+    apt-get -q install -y --no-install-recommends incus uidmap nftables
+    ;;
+  esac
+}
+
+engine_is_there() {
+  if [ "$(engine_kind)" = incus ]; then command -v incus >/dev/null; else command -v lxd >/dev/null && command -v lxc >/dev/null; fi
+}
+
+engine_is_there || install_engine
 case $OPT_STORAGE in
   btrfs) command -v mkfs.btrfs >/dev/null || apt-get -q install -y --no-install-recommends btrfs-progs ;;
   zfs)
@@ -29,12 +46,17 @@ esac
 
 # Unprivileged containers need a range of ids to map into. The snap brings its own.
 if [ ! -e /snap/bin/lxd ] && ! grep -q '^root:' /etc/subuid 2>/dev/null; then
-  echo 'root:1000000:1000000000' >>/etc/subuid
-  echo 'root:1000000:1000000000' >>/etc/subgid
-  [ ! -d /run/systemd/system ] || systemctl restart lxd.service
+  # In a container there are only so many.
+  ids=$(awk '$1 == 0 { print $3 }' /proc/self/uid_map)
+  count=$((ids > 1001000000 ? 1000000000 : ids - 1000000))
+  [ "$count" -ge 65536 ] || { echo "cannot run unprivileged containers here: this host has $ids ids" >&2; exit 78; }
+  echo "root:1000000:$count" | tee -a /etc/subuid >>/etc/subgid
+  [ ! -d /run/systemd/system ] || systemctl try-restart lxd.service incus.service 2>/dev/null || true
 fi
-if [ -d /run/systemd/system ] && systemctl list-unit-files lxd.service >/dev/null 2>&1; then
-  systemctl start lxd.service || true # waitready below says what is wrong
-fi
+for service in lxd.service incus.service; do
+  if [ -d /run/systemd/system ] && systemctl list-unit-files "$service" >/dev/null 2>&1; then
+    systemctl start "$service" || true # waitready below says what is wrong
+  fi
+done
 lxd waitready --timeout=300
 lxc version

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Starts the probe container, waits for its address, and makes the payload in it that the others fetch.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root}
+. ./engine.sh
 
 if [ "$OPT_PROBE" != true ]; then
   printf 'container_address=\npayload_sha256=\n' >>"$MUSTER_OUTPUT"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Takes away what the role made. LXD itself stays: other containers may be the operator's own.
 set -euo pipefail
-export PATH=$PATH:/usr/sbin:/sbin:/snap/bin HOME=${HOME:-/root}
+. ./engine.sh
 
 command -v lxc >/dev/null || exit 0
 lxc delete --force probe 2>/dev/null || true

@@ -331,16 +331,18 @@ function operation<const Name extends string, Body extends z.ZodObject>(
   });
 }
 
+const endpoint = {
+  name: z.string(),
+  host: z.string(),
+  port: z.number().int(),
+  user: z.string(),
+  hostKeys: z.array(z.string()),
+  privateKey: z.string(),
+};
+
 /** Holds a private key: kept in a private temporary folder for as long as `ssh` runs, and nowhere else. */
 export const connection = z
-  .object({
-    name: z.string(),
-    host: z.string(),
-    port: z.number().int(),
-    user: z.string(),
-    hostKeys: z.array(z.string()),
-    privateKey: z.string(),
-  })
+  .object({ ...endpoint, via: z.object(endpoint).optional().describe('The node that it is reached through') })
   .meta({ id: 'Connection' });
 export type Connection = z.infer<typeof connection>;
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { MusterError } from '../../error.js';
 import type { ImagesService } from '../../images/index.js';
 import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index.js';
+import { containerRoot } from './container-root.js';
 import type { LxdClouds } from './lxd-cloud.js';
 import { aliasOf, hasImage, uploadImage } from './image-upload.js';
 
@@ -22,29 +22,12 @@ export class ImageHandler implements StepHandler {
   async run(context: StepContext): Promise<StepOutcome> {
     const { cloud, os, release } = imageInput.parse(context.input);
     const client = await (await this.clouds.lxd(cloud)).client();
-    const root = await this.root(context, os, release);
+    const root = await containerRoot(this.images, context, { os, release, architecture: 'amd64' });
     const alias = aliasOf(root);
     const outputs = { alias };
     if (await hasImage(client, alias, context.signal)) return { kind: 'done', outputs, note: `${alias} is there` };
     await context.progress(95, `uploading ${Math.round(root.sizeBytes / 1e6)} MB`);
     await uploadImage(client, root, context.signal);
     return { kind: 'done', outputs };
-  }
-
-  private async root(context: StepContext, os: 'debian' | 'ubuntu', release: string) {
-    const found = await this.images.findContainerRoot({ os, release, architecture: 'amd64' });
-    if (found !== null) return found;
-    await context.log(`there is no image of ${os}@${release}: building one for containers\n`);
-    let told: Promise<void> = Promise.resolve();
-    const onProgress = (percent: number, message: string) => {
-      told = told.then(() => context.progress(Math.floor(percent * 0.9), message));
-      told.catch(() => undefined);
-    };
-    const request = { target: { os, release }, kernel: 'none' } as const;
-    await this.images.build(request, { onProgress, signal: context.signal });
-    await told;
-    const built = await this.images.findContainerRoot({ os, release, architecture: 'amd64' });
-    if (built === null) throw new MusterError('internal', `cannot find the image of ${os}@${release} that was built`);
-    return built;
   }
 }

@@ -10,7 +10,7 @@ export interface RemoteTarget {
   /** OpenSSH or PEM private key. */
   privateKey: string;
   /** Reached through this one, as by ssh's ProxyJump. */
-  via?: RemoteTarget;
+  via?: RemoteTarget & { name: string };
 }
 
 export interface RemoteResult {

@@ -241,7 +241,7 @@ class SshShell implements RemoteShell {
   forward({ host, port }: { host: string; port: number }, timeoutMs: number): Promise<Duplex> {
     const opening = new Promise<Duplex>((resolve, reject) => {
       const { connection } = this.link.ssh;
-      if (connection === null) return reject(new RemoteUnreachableError(this.target, 'the connection is closed'));
+      if (connection === null) throw new RemoteUnreachableError(this.target, 'the connection is closed');
       connection.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
         if (error === undefined) resolve(channel);
         else reject(new RemoteUnreachableError({ host, port }, `through ${this.target.host}: ${error.message}`, error));
