@@ -12,6 +12,7 @@ import { StormIndexes1790000008000 } from './1790000008000-storm-indexes.js';
 import { SecretKeys1790000009000 } from './1790000009000-secret-keys.js';
 import { Artifacts1790000020000 } from './1790000020000-artifacts.js';
 import { NodesOnHosts1790000021000 } from './1790000021000-nodes-on-hosts.js';
+import { Clouds1790000025000 } from './1790000025000-clouds.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -28,4 +29,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   SecretKeys1790000009000,
   Artifacts1790000020000,
   NodesOnHosts1790000021000,
+  Clouds1790000025000,
 ];

@@ -1,5 +1,7 @@
 import { AccessToken, AuditEntry, KeyHolder, SecretKey } from './access/index.js';
 import { ArtifactPin } from './artifacts/artifact-pin.entity.js';
+import { Cloud } from './clouds/cloud.entity.js';
+import { CloudHost } from './clouds/ssh/cloud-host.entity.js';
 import { Deployment } from './deployments/deployment.entity.js';
 import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
@@ -20,6 +22,8 @@ export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   ArtifactPin,
   Image,
   ImageFile,
+  Cloud,
+  CloudHost,
   Deployment,
   Node,
 ];

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import { AccessModule } from '../access/index.js';
+import { CloudsModule } from '../clouds/index.js';
 import { DeploymentsModule } from '../deployments/index.js';
 import { ImagesModule } from '../images/index.js';
 import { MachinesModule, MachinesService } from '../machines/index.js';
@@ -15,6 +16,7 @@ import { AuditInterceptor } from './audit.interceptor.js';
 import { AcceptRulesController } from './controllers/accept-rules.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
 import { BundlesController } from './controllers/bundles.controller.js';
+import { CloudsController } from './controllers/clouds.controller.js';
 import { DeploymentsController } from './controllers/deployments.controller.js';
 import { DoctorController } from './controllers/doctor.controller.js';
 import { EventsController } from './controllers/events.controller.js';
@@ -45,6 +47,7 @@ import { SubjectNames } from './subject-names.js';
     ImageOperationsModule,
     OperationsModule,
     DeploymentsModule,
+    CloudsModule,
     PipelineModule,
     PowerModule.register({ imports: [MachinesModule], reader: MachinesService }),
   ],
@@ -59,6 +62,7 @@ import { SubjectNames } from './subject-names.js';
     MachineOperationsController,
     DeploymentsController,
     BundlesController,
+    CloudsController,
     AcceptRulesController,
     ImagesController,
     SubnetsController,

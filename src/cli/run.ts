@@ -3,6 +3,7 @@ import { registerAcceptRules } from './cmd-accept-rules.js';
 import { registerAudit } from './cmd-audit.js';
 import { registerBundles } from './cmd-bundles.js';
 import { registerCompletion } from './cmd-completion.js';
+import { registerClouds } from './cmd-clouds.js';
 import { registerDown } from './cmd-down.js';
 import { registerFan } from './cmd-fan.js';
 import { registerImages } from './cmd-images.js';
@@ -32,6 +33,7 @@ const COMMANDS: readonly Register[] = [
   registerSubnets,
   registerLeases,
   registerBundles,
+  registerClouds,
   registerFan,
   registerTokens,
   registerAudit,

@@ -1,10 +1,15 @@
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { ImagesModule, ImagesService } from '../images/index.js';
 import { ClaimsService, MachinesModule } from '../machines/index.js';
 import { OperationsModule } from '../operations/index.js';
 import { HandlerRegistry, PipelineModule } from '../pipeline/index.js';
 import type { Settings } from '../platform/config/index.js';
-import { PlatformModule, SETTINGS } from '../platform/index.js';
+import type { Clock } from '../platform/clock.js';
+import { CLOCK, PlatformModule, SECRET_BOX, SETTINGS } from '../platform/index.js';
+import { REMOTE, type Remote } from '../platform/remote/index.js';
+import type { SecretBox } from '../platform/secrets/index.js';
+import { CloudRecords } from './cloud-records.js';
 import { Clouds } from './clouds.service.js';
 import type { Host } from './localhost/host.js';
 import { LocalhostCloud } from './localhost/localhost-cloud.js';
@@ -13,6 +18,8 @@ import { SupervisedHost } from './localhost/supervised-host.js';
 import { lxdHandlers } from './lxd/lxd-handlers.js';
 import { AllocateHandler } from './metal/allocate.handler.js';
 import { MetalProvider } from './metal/metal.provider.js';
+import { sshHandlers } from './ssh/ssh-handlers.js';
+import { SshHosts } from './ssh/ssh-hosts.js';
 
 /** A server that gave up root asks its supervisor, which kept it. */
 function hostOfThisProcess(): Host {
@@ -30,9 +37,29 @@ function hostOfThisProcess(): Host {
     MetalProvider,
     {
       provide: Clouds,
-      inject: [MetalProvider, SETTINGS, ImagesService],
-      useFactory: (metal: MetalProvider, settings: Settings, images: ImagesService) =>
-        new Clouds(metal, new LocalhostCloud(settings, hostOfThisProcess()), images),
+      inject: [MetalProvider, SETTINGS, ImagesService, CloudRecords, SshHosts, CLOCK],
+      useFactory: (
+        metal: MetalProvider,
+        settings: Settings,
+        images: ImagesService,
+        records: CloudRecords,
+        hosts: SshHosts,
+        clock: Clock,
+      ) => {
+        const localhost = new LocalhostCloud(settings, hostOfThisProcess());
+        return new Clouds({ metal, localhost, records, hosts, images, clock });
+      },
+    },
+    {
+      provide: CloudRecords,
+      inject: [DataSource, SECRET_BOX],
+      useFactory: (dataSource: DataSource, secrets: SecretBox) => new CloudRecords(dataSource, secrets),
+    },
+    {
+      provide: SshHosts,
+      inject: [DataSource, REMOTE, SECRET_BOX, CLOCK],
+      useFactory: (dataSource: DataSource, remote: Remote, secrets: SecretBox, clock: Clock) =>
+        new SshHosts(dataSource, remote, secrets, clock),
     },
   ],
   exports: [Clouds],
@@ -43,10 +70,15 @@ export class CloudsModule implements OnModuleInit {
     @Inject(ClaimsService) private readonly claims: ClaimsService,
     @Inject(Clouds) private readonly clouds: Clouds,
     @Inject(ImagesService) private readonly images: ImagesService,
+    @Inject(SshHosts) private readonly hosts: SshHosts,
   ) {}
 
   onModuleInit(): void {
-    const handlers = [new AllocateHandler(this.claims), ...lxdHandlers(this.clouds, this.images)];
+    const handlers = [
+      new AllocateHandler(this.claims),
+      ...lxdHandlers(this.clouds, this.images),
+      ...sshHandlers(this.clouds, this.hosts),
+    ];
     for (const handler of handlers) this.registry.register(handler);
   }
 }

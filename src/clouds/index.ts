@@ -1,4 +1,5 @@
-export { Clouds } from './clouds.service.js';
+export { clientKey } from './ssh/client-key.js';
+export { Clouds, type CloudSummary } from './clouds.service.js';
 export { CloudsModule } from './clouds.module.js';
 export {
   type CloudProvider,

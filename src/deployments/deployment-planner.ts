@@ -5,6 +5,7 @@ import { Clouds, type CloudProvider, type ExistingNode, type NodePreview, type N
 import { MusterError } from '../error.js';
 import type { Plan } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
+import { generateSshKey } from '../platform/remote/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { ContainerProvider } from './containers/container-provider.js';
@@ -15,7 +16,6 @@ import { deploymentPlan, leaving } from './deployment-plan.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
-import { generateSshKey } from './ssh-key.js';
 
 export interface UpRequest extends BundleSource {
   /** Default: the bundle's own name. */

@@ -8,4 +8,3 @@ export { DeploymentsService, type DeploymentPreview } from './deployments.servic
 export { Node } from './node.entity.js';
 export { TeardownService } from './teardown.service.js';
 export { VerifyService } from './verify.service.js';
-export { generateSshKey } from './ssh-key.js';

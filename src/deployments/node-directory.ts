@@ -41,7 +41,7 @@ export class DeploymentNodes implements NodeDirectory {
     return {
       ...(host === null ? {} : { via: host }),
       name: node.name,
-      host: node.address,
+      host: node.sshHost ?? node.address,
       port: node.sshPort,
       user: node.sshUser,
       hostKeys: node.hostKeys,

@@ -42,6 +42,10 @@ export class Node {
   @Column({ type: 'text' })
   address!: string;
 
+  /** Where SSH reaches it, where that is not its address: a container behind its host. */
+  @Column({ name: 'ssh_host', type: 'text', nullable: true })
+  sshHost!: string | null;
+
   @Column({ name: 'ssh_port', type: 'integer', default: 22 })
   sshPort!: number;
 

@@ -17,6 +17,7 @@ const recordNodeInput = z.object({
   /** Left out: the node is asked. */
   architecture: z.string().optional(),
   address: z.string(),
+  sshHost: z.string().nullable().default(null),
   sshPort: z.number().int().default(22),
   sshUser: z.string().default('root'),
   hostKeys: z.array(z.string()).min(1),

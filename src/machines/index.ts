@@ -14,7 +14,7 @@ export { BootSessions, type SeenEvent } from './boot-sessions.service.js';
 export type { StageEvent } from './boot-stages.js';
 export { ClaimsService, type ClaimRequest } from './claims.service.js';
 export type { Fitting, MachineConstraint } from './constraint.js';
-export type { FactConstraint } from './fact-constraints.js';
+export { factMisfits, type FactConstraint } from './fact-constraints.js';
 export { EnlistmentService, type SeenMachine } from './enlistment.service.js';
 export * from './facts.js';
 export { sameUuid, swapped, usableMac, usableUuid } from './identity.js';

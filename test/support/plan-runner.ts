@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepContext, StepHandler, StepOutcome } from '../../src/pipeline/index.js';
 import { isOutputReference, type JsonObject, type JsonValue, type StepSpec } from '../../src/plan/index.js';
@@ -8,6 +9,8 @@ export class PlanRunner {
   readonly outputs = new Map<string, Record<string, JsonValue>>();
   readonly log: string[] = [];
   private readonly handlers: Map<string, StepHandler>;
+  private readonly states = new Map<string, JsonObject>();
+  private readonly id = randomUUID();
 
   constructor(
     handlers: readonly StepHandler[],
@@ -56,12 +59,19 @@ export class PlanRunner {
     const nothing = () => Promise.resolve();
     return {
       ...{ runId: 'run', stepId: step.key, stepKey: step.key, subject: { kind: 'deployment', id: this.deploymentId } },
-      ...{ executionId: step.key, fence: 1, attempt: 1, startedAt: new Date(), takenOver: false, repeatable: true },
+      ...{
+        executionId: `${this.id} ${step.key}`,
+        fence: 1,
+        attempt: 1,
+        startedAt: new Date(),
+        takenOver: false,
+        repeatable: true,
+      },
       input: this.resolve(step.input) as JsonObject,
-      state: {},
+      state: this.states.get(step.key) ?? {},
       clock: systemClock,
       signal: new AbortController().signal,
-      saveState: nothing,
+      saveState: (state) => Promise.resolve(void this.states.set(step.key, state)),
       log: (text) => Promise.resolve(void this.log.push(text)),
       alive: nothing,
       note: nothing,

@@ -15,6 +15,10 @@ export async function sealOneOfEach(dataSource: DataSource, box: SecretBox): Pro
     ...{ name: 'd', cloud: 'metal', bundle: 'b', files: {}, ssh_public_key: 'ssh-ed25519 A', created_by: 'test' },
     ssh_private_key: box.seal('hunter2', id),
   }));
+  await insert(dataSource, 'cloud', (id) => ({
+    ...{ name: 'c', kind: 'ssh', config: { publicKey: 'ssh-ed25519 A' }, created_by: 'test' },
+    private_key: box.seal('hunter2', id),
+  }));
   const runId = await insert(dataSource, 'run', () => ({
     ...{ subject_kind: 'machine', subject_id: machine.id, action: 'deploy', title: 't', actor: 'a', status: 'running' },
     ...{ context: {}, mutating: true, cancelling: false, created_at: new Date() },

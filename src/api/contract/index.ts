@@ -1,4 +1,5 @@
 import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
+import { cloudsRoutes } from './clouds.js';
 import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
 import { imagesRoutes } from './images.js';
 import { acceptRulesRoutes, machinesRoutes } from './machines.js';
@@ -7,6 +8,7 @@ import type { Route } from './route.js';
 import { eventsRoutes, runsRoutes } from './runs.js';
 
 export * from './access.js';
+export * from './clouds.js';
 export * from './deployments.js';
 export * from './images.js';
 export * from './machines.js';
@@ -22,6 +24,7 @@ export const ALL_ROUTES: readonly Route[] = [
   acceptRulesRoutes,
   deploymentsRoutes,
   bundlesRoutes,
+  cloudsRoutes,
   runsRoutes,
   eventsRoutes,
   imagesRoutes,

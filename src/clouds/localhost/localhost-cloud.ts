@@ -13,6 +13,7 @@ import { relayPath } from './lxd-relay.js';
 export class LocalhostCloud implements LxdCloud {
   readonly name = 'localhost';
   readonly settings: LxdSettings;
+  readonly sshHost = null;
 
   constructor(
     private readonly given: Pick<Settings, 'localhost' | 'dataDir'>,

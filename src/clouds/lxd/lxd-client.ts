@@ -109,6 +109,12 @@ export class LxdClient {
     await this.answer({ method: 'POST', path: fileUrl(instance, path), headers, signal });
   }
 
+  async makeLink(instance: string, path: string, target: string, signal?: AbortSignal): Promise<void> {
+    const body = Buffer.from(target);
+    const headers = { ...ownerOf({}, 'symlink'), 'content-length': body.length };
+    await this.answer({ method: 'POST', path: fileUrl(instance, path), headers, body, signal });
+  }
+
   /** A file's content, or null where there is none. */
   async readFile(instance: string, path: string, signal?: AbortSignal): Promise<string | null> {
     const response = await this.exchange({ method: 'GET', path: fileUrl(instance, path), signal });
@@ -165,8 +171,8 @@ function fileUrl(instance: string, path: string): string {
   return `/1.0/instances/${encodeURIComponent(instance)}/files?path=${encodeURIComponent(path)}`;
 }
 
-function ownerOf({ uid = 0, gid = 0, mode }: FileMode, type: 'file' | 'directory') {
-  const usual = type === 'file' ? '0644' : '0755';
+function ownerOf({ uid = 0, gid = 0, mode }: FileMode, type: 'file' | 'directory' | 'symlink') {
+  const usual = type === 'directory' ? '0755' : '0644';
   return { 'x-lxd-uid': uid, 'x-lxd-gid': gid, 'x-lxd-mode': mode ?? usual, 'x-lxd-type': type };
 }
 

@@ -6,6 +6,8 @@ export interface LxdCloud {
   /** Throws where muster may not, or cannot, use it. */
   client(): Promise<LxdClient>;
   settings: LxdSettings;
+  /** Its computer, where nodes are reached by SSH through it; null: nodes are reached at their own addresses. */
+  sshHost: string | null;
   /** Brings LXD to where it answers, and its computer to where many containers can run. Absent: not ours to change. */
   prepareHost?(tell: (line: string) => Promise<void>, signal: AbortSignal): Promise<void>;
   /** What is said of {@link prepareHost} in a plan; null where nothing is missing. */

@@ -89,7 +89,10 @@ export class LxdProvider implements CloudProvider {
       kind: 'lxd.start',
       title: `start container ${name} and reach it by SSH`,
       lane,
-      input: { cloud: this.cloud.name, name, hostKeys: outputOf(create.key, 'hostKeys') },
+      input: {
+        ...{ cloud: this.cloud.name, name, hostKeys: outputOf(create.key, 'hostKeys') },
+        sshPort: outputOf(create.key, 'sshPort'),
+      },
       after: [create.key],
       timeoutSeconds: 300,
     });
@@ -100,6 +103,8 @@ export class LxdProvider implements CloudProvider {
         name,
         machineId: null,
         address: outputOf(start.key, 'address'),
+        sshHost: this.cloud.sshHost,
+        sshPort: outputOf(create.key, 'sshPort'),
         hostKeys: outputOf(create.key, 'hostKeys'),
       },
     };

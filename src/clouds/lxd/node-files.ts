@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { packageRoot } from '../../platform/files/index.js';
+import { generateSshKey } from '../../platform/remote/index.js';
 import type { InstanceWish } from './instance.js';
 import type { LxdClient } from './lxd-client.js';
 
@@ -40,10 +40,10 @@ export async function prepareFiles(
 async function hostKey(client: LxdClient, name: string, signal?: AbortSignal): Promise<string> {
   const known = await client.readFile(name, `${HOST_KEY}.pub`, signal);
   if (known !== null && known.trim() !== '') return known.trim();
-  const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment: name });
-  await client.putFile(name, HOST_KEY, pair.private, { mode: '0600' }, signal);
-  await client.putFile(name, `${HOST_KEY}.pub`, `${pair.public}\n`, {}, signal);
-  return pair.public.trim();
+  const pair = generateSshKey(name);
+  await client.putFile(name, HOST_KEY, pair.privateKey, { mode: '0600' }, signal);
+  await client.putFile(name, `${HOST_KEY}.pub`, `${pair.publicKey}\n`, {}, signal);
+  return pair.publicKey.trim();
 }
 
 /**
@@ -58,5 +58,9 @@ async function joinCgroups(client: LxdClient, name: string, signal?: AbortSignal
   await client.putFile(name, `/etc/systemd/system/${CGROUPS_UNIT}`, unit, {}, signal);
   const wants = '/etc/systemd/system/sysinit.target.wants';
   await client.makeFolder(name, wants, {}, signal);
-  await client.putFile(name, `${wants}/${CGROUPS_UNIT}`, unit, {}, signal);
+  const link = `${wants}/${CGROUPS_UNIT}`;
+  // Of a second try.
+  if ((await client.readFile(name, link, signal)) === null) {
+    await client.makeLink(name, link, `/etc/systemd/system/${CGROUPS_UNIT}`, signal);
+  }
 }

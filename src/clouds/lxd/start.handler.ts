@@ -4,7 +4,12 @@ import { probeHostKey } from '../../platform/remote/index.js';
 import type { LxdClouds } from './lxd-cloud.js';
 import type { LxdClient } from './lxd-client.js';
 
-const startInput = z.object({ cloud: z.string(), name: z.string(), hostKeys: z.array(z.string()).min(1) });
+const startInput = z.object({
+  cloud: z.string(),
+  name: z.string(),
+  hostKeys: z.array(z.string()).min(1),
+  sshPort: z.number(),
+});
 const state = z.object({
   status: z.string(),
   network: z
@@ -29,8 +34,9 @@ export class StartHandler implements StepHandler {
   ) {}
 
   async run(context: StepContext): Promise<StepOutcome> {
-    const { cloud, name, hostKeys } = startInput.parse(context.input);
-    const client = await (await this.clouds.lxd(cloud)).client();
+    const { cloud: cloudName, name, hostKeys, sshPort } = startInput.parse(context.input);
+    const cloud = await this.clouds.lxd(cloudName);
+    const client = await cloud.client();
     const url = `/1.0/instances/${name}/state`;
     let now = await client.get(url, state, context.signal);
     if (now.status !== 'Running') {
@@ -44,7 +50,7 @@ export class StartHandler implements StepHandler {
     }
     const address = addressOf(now);
     if (address === null) return { kind: 'again', afterMs: POLL_MS };
-    const found = await this.probe({ host: address, port: 22, hostKeys }, PROBE_MS);
+    const found = await this.probe({ host: cloud.sshHost ?? address, port: sshPort, hostKeys }, PROBE_MS);
     if (found.kind === 'pinned') return { kind: 'done', outputs: { address } };
     if (found.kind === 'unreachable') return { kind: 'again', afterMs: POLL_MS };
     return {

@@ -12,12 +12,13 @@ export interface SealedPlace {
 }
 
 /**
- * Every place. The migration `secret-keys` guards the same ones, and before a key is retired every column of text is
+ * Every place. The migrations `secret-keys` and `clouds` guard the same ones, and before a key is retired every column of text is
  * searched for it, so that a place which is missing here loses nothing.
  */
 export const SEALED_PLACES: readonly SealedPlace[] = [
   column('passwords of power drivers', 'machine', 'power_secrets'),
   column('SSH keys of deployments', 'deployment', 'ssh_private_key'),
+  column('keys of clouds', 'cloud', 'private_key'),
   column("agents' orders", 'agent_order', 'parameters'),
   column('cloud-init documents', 'metadata_token', 'seed'),
   column('secrets that steps published', 'output', 'sealed'),

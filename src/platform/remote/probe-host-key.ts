@@ -5,7 +5,7 @@ export type HostKeyProbe =
   { kind: 'pinned' } | { kind: 'other'; shown: string } | { kind: 'unreachable'; reason: string };
 
 /** Modern key exchange only: old group exchange can block the event loop for tens of seconds. */
-const KEY_EXCHANGE = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256'] as const;
+export const KEY_EXCHANGE = ['curve25519-sha256', 'curve25519-sha256@libssh.org', 'ecdh-sha2-nistp256'] as const;
 
 /**
  * Asks an SSH server to prove one of the pinned host keys (OpenSSH lines), without logging in: the key exchange comes

@@ -8,6 +8,8 @@ import { MusterError } from '../../error.js';
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 const CA_LIFETIME_DAYS = 20 * 365;
+/** LXD's own client makes them for ten years. */
+const CLIENT_LIFETIME_DAYS = 10 * 365;
 /** Browsers refuse server certificates that live longer (CA/Browser Forum baseline requirements, 6.3.2). */
 const SERVER_LIFETIME_DAYS = 397;
 /** An agent corrects its clock only when it is off by more than a day. */
@@ -65,6 +67,24 @@ export async function createServerCertificate(
       new x509.SubjectAlternativeNameExtension(names.map(subjectName)),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+    ],
+  });
+  return { keyPem: await exportKey(keys.privateKey), certificatePem: certificate.toString('pem') };
+}
+
+/** A self-signed client certificate, for a server that knows its clients by their certificates alone (LXD). */
+export async function createClientCertificate(name: string, now: Date): Promise<KeyAndCertificate> {
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: [{ CN: [name] }],
+    serialNumber: newSerialNumber(),
+    notBefore: new Date(now.getTime() - BACKDATED_DAYS * DAY_MS),
+    notAfter: new Date(now.getTime() + CLIENT_LIFETIME_DAYS * DAY_MS),
+    signingAlgorithm: ALGORITHM,
+    keys,
+    extensions: [
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth]),
     ],
   });
   return { keyPem: await exportKey(keys.privateKey), certificatePem: certificate.toString('pem') };

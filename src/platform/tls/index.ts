@@ -1,1 +1,2 @@
+export { createClientCertificate } from './certificate.js';
 export { CertificateAuthority, type ServerIdentity } from './authority.js';

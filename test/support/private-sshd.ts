@@ -1,0 +1,85 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/**
+ * A real OpenSSH server in a mount namespace where root's home is another: what is changed there is not this computer's.
+ * `key` may log in as root.
+ */
+export class PrivateSshd {
+  private constructor(
+    private readonly dir: string,
+    private readonly server: ChildProcess,
+    readonly port: number,
+    readonly hostKey: string,
+  ) {}
+
+  static async start(key: string): Promise<PrivateSshd> {
+    const dir = mkdtempSync('/var/tmp/msshd-');
+    mkdirSync('/run/sshd', { recursive: true });
+    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'host')]);
+    mkdirSync(join(dir, 'home/.ssh'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(dir, 'home/.ssh/authorized_keys'), `${key}\n`, { mode: 0o600 });
+    const port = await freePort();
+    const options = ['PermitRootLogin=prohibit-password', 'PasswordAuthentication=no', 'UsePAM=no', 'PidFile=none'];
+    const script = 'mount --bind "$1/home" /root && shift && exec /usr/sbin/sshd "$@"';
+    const argv = [
+      '-D',
+      '-e',
+      '-f',
+      '/dev/null',
+      '-h',
+      join(dir, 'host'),
+      '-p',
+      `${port}`,
+      '-o',
+      'ListenAddress=127.0.0.1',
+    ];
+    const server = spawn(
+      'unshare',
+      ['--mount', 'sh', '-c', script, 'sh', dir, ...argv, ...options.flatMap((each) => ['-o', each])],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    for (let tries = 0; tries < 100 && !(await listens(port)); tries++) await sleep(50);
+    return new PrivateSshd(dir, server, port, readFileSync(join(dir, 'host.pub'), 'utf8').trim());
+  }
+
+  /** Who may log in. */
+  get authorizedKeys(): string {
+    return readFileSync(join(this.dir, 'home/.ssh/authorized_keys'), 'utf8');
+  }
+
+  /** A file that goes with it; gives its path. */
+  keep(name: string, content: string): string {
+    writeFileSync(join(this.dir, name), content, { mode: 0o600 });
+    return join(this.dir, name);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.server.once('exit', resolve));
+    this.server.kill('SIGTERM');
+    await ended;
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}
