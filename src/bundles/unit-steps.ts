@@ -34,6 +34,7 @@ until (exec 3<>"/dev/tcp/$ADDRESS/$WAIT_TCP_PORT") 2>/dev/null; do
   echo "waiting for $ADDRESS port $WAIT_TCP_PORT"
   sleep 1
 done
+muster-unchanged
 `;
 
 /** Builds the steps of units: their input, their edges, their bounds. */

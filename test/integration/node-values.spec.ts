@@ -58,7 +58,6 @@ cp "$MUSTER_INPUT" "$OPT_TO/input.json"
 for name in ${names.join(' ')}; do
   number=$(echo "$name" | tr v V)
   value "REL_FROM_0_$number" "$OPT_TO/$name"
-  value "REL_FROM_0_SECRET_$number" "$OPT_TO/secret_$name"
 done
 `;
 
@@ -76,7 +75,13 @@ const giver = role(
     role: 'giver',
     options: Object.fromEntries(names.map((name) => [name, text])),
     provides: { to: 'values' },
-    steps: { give: { run: 'give.sh', publishes: [...names, ...names.map((name) => `secret_${name}`)] } },
+    steps: {
+      give: {
+        run: 'give.sh',
+        publishes: names,
+        secrets: Object.fromEntries(names.map((name) => [`secret_${name}`, ['to']])),
+      },
+    },
   },
   { 'give.sh': GIVE },
 );
@@ -141,8 +146,8 @@ it('a value goes through options, outputs and relations into the next script byt
   };
   for (const [index, name] of names.entries()) {
     expect(readFileSync(join(sshd.dir, name))).toEqual(Buffer.from(VALUES[index]!));
-    expect(readFileSync(join(sshd.dir, `secret_${name}`))).toEqual(Buffer.from(VALUES[index]!));
     expect(input.relations.from.units[0]?.values[name]).toBe(VALUES[index]);
+    expect(input.relations.from.units[0]?.values[`secret_${name}`]).toBe(VALUES[index]);
   }
   expect(existsSync('/tmp/muster-owned')).toBe(false);
 });

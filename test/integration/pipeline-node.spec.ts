@@ -154,9 +154,18 @@ describe('a script on a node', () => {
     const run = await submit({ input: { script: `echo once >>${count}`, checkScript: 'echo looked; exit 0' } });
     expect((await over(run.id)).steps[0]).toMatchObject({
       status: 'succeeded',
-      note: 'the check says that it is done already',
+      note: 'unchanged: the check says that it is done already',
     });
     expect(linesOf(count)).toBe(0);
+  });
+
+  it('that says that it changed nothing is noted so, each time anew', async () => {
+    const once = counter();
+    const script = `if [ -e ${once} ]; then muster-unchanged; else touch ${once}; fi`;
+    const notes = [];
+    for (let round = 0; round < 2; round += 1)
+      notes.push((await over((await submit({ input: { script } })).id)).steps[0]!.note);
+    expect(notes).toEqual([null, 'unchanged: the script found everything as it is wanted']);
   });
 
   it('outlives a cut connection; its log goes on where it stopped', async () => {

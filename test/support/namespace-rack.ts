@@ -1,8 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { parseOutputFile } from '../../src/pipeline/node/output-file.js';
+import { SCRIPT_TOOLS } from '../../src/pipeline/node/script-tools.js';
 import { isOutputReference, type JsonObject, type JsonValue, type StepSpec } from '../../src/plan/index.js';
 
 const run = promisify(execFile);
@@ -67,10 +70,12 @@ export class NamespaceRack {
   private constructor(
     private readonly prefix: string,
     private readonly folder: string,
+    private readonly emptied: readonly string[],
   ) {}
 
-  static async create(prefix: string): Promise<NamespaceRack> {
-    const rack = new NamespaceRack(prefix, await mkdtemp(join(tmpdir(), `${prefix}-`)));
+  /** `emptied`: folders that each host has to itself, empty at first. */
+  static async create(prefix: string, emptied: readonly string[] = []): Promise<NamespaceRack> {
+    const rack = new NamespaceRack(prefix, await mkdtemp(join(tmpdir(), `${prefix}-`)), emptied);
     await run('ip', ['netns', 'add', `${prefix}-switch`]);
     await rack.inSwitch('link', 'add', 'br0', 'type', 'bridge');
     await rack.inSwitch('link', 'set', 'br0', 'up');
@@ -92,7 +97,7 @@ export class NamespaceRack {
     await this.inSwitch('link', 'set', `p${number}`, 'master', 'br0', 'up');
     await inHost('addr', 'add', `10.98.0.${number}/24`, 'dev', 'eth0');
     await inHost('link', 'set', 'eth0', 'up');
-    const host = new NamespaceHost(name, `10.98.0.${number}`, await holdMounts(name, folder), folder);
+    const host = new NamespaceHost(name, `10.98.0.${number}`, await holdMounts(name, folder, this.emptied), folder);
     this.hosts.push(host);
     return host;
   }
@@ -106,7 +111,7 @@ export class NamespaceRack {
 }
 
 /** A process that keeps a mount namespace in which the system's folders are overlaid by the host's own. */
-async function holdMounts(namespace: string, folder: string): Promise<ChildProcess> {
+async function holdMounts(namespace: string, folder: string, emptied: readonly string[]): Promise<ChildProcess> {
   const layers = OVERLAID.map((path) => ({ path, layer: join(folder, path.replaceAll('/', '-')) }));
   for (const { layer } of layers)
     for (const part of ['upper', 'work']) await mkdir(join(layer, part), { recursive: true });
@@ -121,6 +126,7 @@ async function holdMounts(namespace: string, folder: string): Promise<ChildProce
     ...mounts,
     'mkdir -p /var/lib/lxd',
     `mount --bind ${folder}/lxd /var/lib/lxd`,
+    ...emptied.map((path) => `mount -t tmpfs tmpfs ${path}`),
     'echo ready',
     'exec sleep infinity',
   ];
@@ -141,6 +147,8 @@ async function holdMounts(namespace: string, folder: string): Promise<ChildProce
 export class PlanOnHosts {
   readonly outputs = new Map<string, Record<string, string>>();
   readonly logs = new Map<string, string>();
+  /** The steps that said that they changed nothing. */
+  readonly unchanged = new Set<string>();
 
   constructor(
     private readonly hosts: ReadonlyMap<string, NamespaceHost>,
@@ -165,6 +173,7 @@ export class PlanOnHosts {
       script: string;
       input: JsonObject;
       environment: Record<string, string>;
+      publishes?: string[];
       files: { path: string; content: string }[];
     };
     const host = this.hosts.get(input.nodeId);
@@ -175,8 +184,11 @@ export class PlanOnHosts {
     await writeFile(join(folder, 'input.json'), JSON.stringify(input.input), { mode: 0o600 });
     await writeFile(publish, '');
     for (const file of input.files) await writeFile(join(folder, file.path), file.content);
+    for (const [name, text] of Object.entries(SCRIPT_TOOLS)) await writeFile(join(folder, name), text, { mode: 0o755 });
     const environment = {
       ...input.environment,
+      PATH: `${folder}:${SEARCH_PATH}`,
+      MUSTER_STEP_DIR: folder,
       MUSTER_INPUT: join(folder, 'input.json'),
       MUSTER_OUTPUT: publish,
     };
@@ -187,12 +199,11 @@ export class PlanOnHosts {
         cause: thrown,
       });
     }
-    const lines = (await readFile(publish, 'utf8')).split('\n').filter((line) => line.includes('='));
-    const published = lines.map((line): [string, string] => [
-      line.slice(0, line.indexOf('=')),
-      line.slice(line.indexOf('=') + 1),
-    ]);
-    this.outputs.set(step.key, Object.fromEntries(published));
+    const { outputs, secretOutputs } = parseOutputFile(await readFile(publish));
+    this.outputs.set(step.key, { ...outputs, ...secretOutputs });
+    for (const name of input.publishes ?? [])
+      if (this.outputs.get(step.key)?.[name] === undefined) throw new Error(`${step.key} did not publish "${name}"`);
+    if (existsSync(join(folder, 'unchanged'))) this.unchanged.add(step.key);
     await this.afterStep(step.key, host);
   }
 

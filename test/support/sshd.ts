@@ -68,6 +68,8 @@ export class Sshd {
       'PasswordAuthentication=no',
       'MaxSessions=100',
       'MaxStartups=100',
+      // Bash reads the .bashrc of whoever runs the tests unless it takes itself for an inner shell.
+      'SetEnv=SHLVL=2',
     ];
     const args = options.flatMap((option) => ['-o', option]);
     this.server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', '/dev/null', '-p', String(this.port), ...args], {

@@ -19,6 +19,8 @@ export interface NodeState {
   cancelled: boolean;
   /** The script asked for a reboot. */
   wantsReboot: boolean;
+  /** The script says that it found everything as it is wanted. */
+  unchanged: boolean;
   progress: { number: number; percent: number; text: string } | null;
   /** The content of $MUSTER_OUTPUT so far. */
   output: Buffer;
@@ -65,6 +67,7 @@ export interface DetachedStepOptions {
 
 const EXIT = { noRunner: 90, fenceRefused: 92 } as const;
 const OPERATION_TIMEOUT_MS = 45_000;
+const START_WAIT_SECONDS = '0.5';
 const CHECK_TIMEOUT_MS = 90_000;
 const DEFAULT_LOG_BYTES = 16 * 1024 * 1024;
 /** Reading gigabytes from a slow disk takes minutes. */
@@ -86,11 +89,11 @@ export class DetachedStep {
     return parseState(await this.operate('status', [String(logOffset)], { signal, readOnly: true }));
   }
 
-  /** Starts the nth start, unless it runs or was started before. */
-  async start(number: number, files: StepFiles, signal?: AbortSignal): Promise<NodeState> {
+  /** Starts the nth start, unless it runs or was started before; answers when it is over, or half a second later. */
+  async start(number: number, files: StepFiles, logOffset = 0, signal?: AbortSignal): Promise<NodeState> {
     const stdin = pack(files);
     const logBytes = this.options.logBytes ?? DEFAULT_LOG_BYTES;
-    const parameters = [String(number), this.execution.stepId, String(logBytes)];
+    const parameters = [String(number), this.execution.stepId, String(logBytes), String(logOffset), START_WAIT_SECONDS];
     return parseState(await this.operate('start', parameters, { stdin, signal }));
   }
 
@@ -272,6 +275,7 @@ function parseState(text: string): NodeState {
     exitCode: exit === '' ? null : Number(exit),
     cancelled: fields.has('cancelled'),
     wantsReboot: fields.has('reboot'),
+    unchanged: fields.has('unchanged'),
     progress:
       progress === null
         ? null

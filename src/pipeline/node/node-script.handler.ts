@@ -102,27 +102,63 @@ export class NodeScriptHandler implements StepHandler {
   }
 
   private async look(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
+    // Nobody has started it: the node need not be asked first. A start that came before is found by the start itself.
+    if (Object.keys(context.state).length === 0 && !context.takenOver) return this.begin(context, input, notes, step);
     const state = await step.status(context.logOffset, context.signal);
+    await this.take(context, input, notes, step, state);
+    if (notes.rebooting !== null) return this.afterReboot(context, input, notes, step, state, notes.rebooting);
+    // A start that this execution wanted in vain: `wanted` rises only once the one before is dealt with.
+    if (state.tries < notes.wanted && state.state !== 'running') return this.begin(context, input, notes, step);
+    return state.state === 'unknown'
+      ? this.begin(context, input, notes, step)
+      : this.goOn(context, input, notes, step, state);
+  }
+
+  /** Takes over what the node says of log, progress and secrets. */
+  private async take(
+    context: StepContext,
+    input: Input,
+    notes: Notes,
+    step: DetachedStep,
+    state: NodeState,
+  ): Promise<void> {
     notes.unreachable = 0;
     context.mask(Object.values(secretsSoFar(input, state.output)));
     await this.copyLog(context, step, state);
     await markProgress(context, notes, state);
     await markTalk(context, notes, state);
-    if (notes.rebooting !== null) return this.afterReboot(context, input, notes, step, state, notes.rebooting);
-    // A start that this execution wanted in vain: `wanted` rises only once the one before is dealt with.
-    if (state.tries < notes.wanted && state.state !== 'running') return this.begin(context, input, notes, step);
-    switch (state.state) {
-      case 'unknown':
-        return this.begin(context, input, notes, step);
-      case 'running':
-        return poll(context, notes);
-      case 'interrupted':
-        return this.interrupted(context, input, notes, step);
-      case 'finished':
-        return state.cancelled
-          ? this.interrupted(context, input, notes, step)
-          : this.finished(context, input, notes, step, state);
+  }
+
+  private async goOn(
+    context: StepContext,
+    input: Input,
+    notes: Notes,
+    step: DetachedStep,
+    state: NodeState,
+  ): Promise<StepOutcome> {
+    if (state.state === 'running') return poll(context, notes);
+    return state.state === 'interrupted' || state.cancelled
+      ? this.interrupted(context, input, notes, step)
+      : this.finished(context, input, notes, step, state);
+  }
+
+  /** The wanted start, once the node has all the artifacts; until then it is delivered again. */
+  private async start(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
+    notes.progressSeen = 0;
+    const artifacts = input.artifacts ?? [];
+    notes.sending = artifacts.length > 0;
+    await save(context, notes);
+    if (notes.sending) {
+      if (!(await pushArtifacts(this.needs.artifacts, context, step, artifacts))) return { kind: 'again', afterMs: 0 };
+      notes.sending = false;
+      await save(context, notes);
     }
+    const files = filesOf(input, input.script, context, notes, step);
+    const state = await step.start(notes.wanted, files, context.logOffset, context.signal);
+    await this.take(context, input, notes, step, state);
+    // Only an answer to this start counts; anything else is looked at again.
+    const isOver = state.state === 'finished' && state.tries === notes.wanted && !state.cancelled;
+    return isOver ? this.finished(context, input, notes, step, state) : poll(context, notes);
   }
 
   /** Copies all of the log that is there; an end is only believed when its log is stored. */
@@ -139,22 +175,8 @@ export class NodeScriptHandler implements StepHandler {
 
   private async begin(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
     const done = notes.sending ? null : await this.checked(context, input, notes, step);
-    if (done !== null) return ended(input, done, { note: 'the check says that it is done already' });
+    if (done !== null) return ended(input, done, { note: 'unchanged: the check says that it is done already' });
     return this.start(context, input, notes, step);
-  }
-
-  /** The wanted start, once the node has all the artifacts; until then it is delivered again. */
-  private async start(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
-    notes.progressSeen = 0;
-    notes.sending = true;
-    await save(context, notes);
-    if (!(await pushArtifacts(this.needs.artifacts, context, step, input.artifacts ?? []))) {
-      return { kind: 'again', afterMs: 0 };
-    }
-    notes.sending = false;
-    await save(context, notes);
-    await step.start(notes.wanted, filesOf(input, input.script, context, notes, step), context.signal);
-    return poll(context, notes);
   }
 
   /** What the check published where it says that the step is done; null where it does not, or there is none. */
@@ -207,7 +229,10 @@ export class NodeScriptHandler implements StepHandler {
       await context.log('[muster: rebooting the node]\n');
       return { kind: 'again', afterMs: UNREACHABLE_MS };
     }
-    if (code === 0) return ended(input, publishedBy(input, state.output), { exitCode: 0 });
+    if (code === 0) {
+      const note = state.unchanged ? { note: 'unchanged: the script found everything as it is wanted' } : {};
+      return ended(input, publishedBy(input, state.output), { exitCode: 0, ...note });
+    }
     const outcome = exitOutcome(code, context.repeatable, state.lastLine);
     // Its end is known: the next attempt is to start the script again, not to read this exit code again.
     if (outcome.failure === 'transient') await save(context, { ...notes, wanted: notes.wanted + 1 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { SCRIPT_TOOLS } from './script-tools.js';
 
 /**
  * The program that runs steps on a node: POSIX sh, with what Debian's and Ubuntu's essential packages have (flock and
@@ -12,7 +13,8 @@ import { createHash } from 'node:crypto';
  *   script     what is run                           input.json its input (0600), removed at the end
  *   log        its output, up to LOG_BYTES           value-N    long values of the environment, removed at the end
  *   log.beyond how much more came                    output     what it published
- *   progress   "number percent text"                 exit       exit code; written last
+ *   progress   "number percent text"                 unchanged  the script says that it changed nothing
+ *   exit       exit code; written last
  *
  * A log that grows over its bound keeps its beginning and, once the script has ended, its last 64 KiB; the parts between
  * pass through files of a few MiB, so that no script fills the disk by talking.
@@ -21,11 +23,12 @@ import { createHash } from 'node:crypto';
  * "done" is done. What gave itself another session is a daemon and lives on, as does what systemd started. A script that
  * is made to stop (cancelled, stalled, timed out) is stopped with its daemons: they carry its mark in the environment.
  *
- * Operations: status OFFSET | start TRY STEP LOG_BYTES (journal files as tar on stdin) | check (the same) | cancel | reboot |
+ * Operations: status OFFSET | start TRY STEP LOG_BYTES OFFSET WAIT (seconds; journal files as tar on stdin) |
+ *   check (journal files) | cancel | reboot |
  *   artifact look|put|settle SHA256 NAME [OFFSET] (bytes on stdin): /var/lib/muster/artifacts/SHA256/NAME.
  * Exit code 92: fence refused; 91: another operation holds the lock; 96: another offset than the file's size.
  */
-const RUNNER = String.raw`#!/bin/sh
+const PROGRAM = String.raw`#!/bin/sh
 umask 077
 operation=$1 execution=$2 fence=$3
 [ -n "$MUSTER_ROOT" ] || MUSTER_ROOT=/var/lib/muster
@@ -33,27 +36,41 @@ export MUSTER_ROOT
 dir=$MUSTER_ROOT/steps/$execution
 self=$0
 
-boot_id() {
-  if [ -n "$MUSTER_BOOT_ID_FILE" ]; then cat "$MUSTER_BOOT_ID_FILE"; return; fi
-  # A container keeps its host's boot_id when it restarts, but not the start time of its first process.
-  echo "$(cat /proc/sys/kernel/random/boot_id)-$(sed 's/.*) //' /proc/1/stat | cut -d' ' -f20)"
+# Most steps are short, and many nodes may share a computer: what the shell can do itself starts no program.
+here_boot() { # sets boot
+  if [ -n "$MUSTER_BOOT_ID_FILE" ]; then read -r boot <"$MUSTER_BOOT_ID_FILE"; return; fi
+  # A container keeps its host's boot_id when it restarts, but not the start time of its first process (proc(5), stat: 22).
+  read -r boot </proc/sys/kernel/random/boot_id
+  read -r fields </proc/1/stat
+  started() { boot=$boot-@{20}; }
+  started @{fields##*) }
 }
+here_boot
 
 record() { # NAME VALUE, durable before it returns
   printf '%s\n' "$2" >"$dir/$1.new" && { sync "$dir/$1.new" 2>/dev/null || sync; } && mv -f "$dir/$1.new" "$dir/$1"
 }
 
-recall() { cat "$dir/$1" 2>/dev/null || echo "$2"; }
+recall() { # NAME DEFAULT: sets recalled
+  recalled=$2
+  [ ! -f "$dir/$1" ] || read -r recalled <"$dir/$1" || :
+}
 
 is_alive() { ! flock -n "$dir/alive" true 2>/dev/null; }
 
-state() {
-  if [ ! -f "$dir/try" ]; then echo unknown; return; fi
-  if [ -f "$dir/exit" ]; then echo finished; return; fi
-  if [ "$(boot_id)" != "$(recall boot_id)" ]; then echo interrupted; return; fi
-  if is_alive; then echo running; return; fi
+find_state() { # sets state
+  state=unknown
+  [ -f "$dir/try" ] || return
+  state=finished
+  [ ! -f "$dir/exit" ] || return
+  state=interrupted
+  recall boot_id
+  [ "$recalled" = "$boot" ] || return
+  state=running
+  is_alive && return
   # Its end may have come between the two looks.
-  if [ -f "$dir/exit" ]; then echo finished; else echo interrupted; fi
+  state=interrupted
+  [ ! -f "$dir/exit" ] || state=finished
 }
 
 in_session() { # SESSION: the living processes of it (proc(5), stat: number, name, state, parent, group, session)
@@ -95,20 +112,19 @@ stop_group() { # EXECUTION: TERM, up to five seconds, KILL
   kill_members "$1"
 }
 
-stop_other_executions() { # of the same step: an operator began it anew
+stop_other_executions() { # STEP: of the same step, where an operator began it anew
   for other in "$MUSTER_ROOT"/steps/*/step; do
-    [ -f "$other" ] || continue
-    name=$(basename "$(dirname "$other")")
+    [ -f "$other" ] && read -r of <"$other" && [ "$of" = "$1" ] || continue
+    name=@{other%/step} name=@{name##*/}
     [ "$name" = "$execution" ] && continue
-    [ "$(cat "$other")" = "$1" ] || continue
     echo 2000000000 >"$MUSTER_ROOT/steps/$name/fence"
     stop_group "$name" || { echo "cannot stop execution $name" >&2; exit 93; }
   done
 }
 
 unpack() { # journal files and the step's own files, from a tar on stdin
-  rm -rf "$1/files" "$1/env" "$1/index" "$1"/value-*
-  mkdir -p "$1/files"
+  [ ! -d "$1/files" ] || rm -rf "$1/files" "$1/env" "$1/index" "$1"/value-*
+  mkdir "$1/files"
   tar -x -f - -C "$1" || exit 94
   tab=$(printf '\t')
   [ -f "$1/index" ] && while IFS=$tab read -r file mode path; do
@@ -125,68 +141,47 @@ run_script() { # FOLDER FILE: replaces this shell
   export PATH="$MUSTER_ROOT/bin:$PATH"
   umask 022
   cd "$1/files" || exit 94
-  if [ "$(head -c 2 "$1/$2")" = '#!' ]; then exec setsid "$1/$2"; else exec setsid sh "$1/$2"; fi
+  read -r first <"$1/$2" || :
+  case $first in '#!'*) exec setsid "$1/$2" ;; *) exec setsid sh "$1/$2" ;; esac
 }
 
 write_tools() {
+  [ -f "$MUSTER_ROOT/bin/.@{self##*/}" ] && return
   mkdir -p "$MUSTER_ROOT/bin"
-  [ -x "$MUSTER_ROOT/bin/muster-publish" ] && return
-  cat >"$MUSTER_ROOT/bin/muster-progress" <<'TOOL'
-#!/bin/sh
-# muster-progress PERCENT [TEXT]: marks progress of the step that calls it
-[ -n "$MUSTER_STEP_DIR" ] || { echo "muster-progress: not in a step" >&2; exit 1; }
-cd "$MUSTER_STEP_DIR" || exit 1
-number=$(cut -d' ' -f1 progress 2>/dev/null)
-percent=$1
-[ $# -gt 0 ] && shift
-printf '%s %s %s\n' "$((number + 1))" "$percent" "$(echo "$*" | tr '\n' ' ')" >progress.$$ && mv -f progress.$$ progress
-TOOL
-  cat >"$MUSTER_ROOT/bin/muster-reboot" <<'TOOL'
-#!/bin/sh
-# muster-reboot: when the step that calls it has ended, the node is rebooted and the step is run again
-[ -n "$MUSTER_STEP_DIR" ] || { echo "muster-reboot: not in a step" >&2; exit 1; }
-: >"$MUSTER_STEP_DIR/reboot"
-TOOL
-  cat >"$MUSTER_ROOT/bin/muster-publish" <<'TOOL'
-#!/bin/sh
-# muster-publish [--secret] NAME [VALUE]: publishes a value, whatever is in it; without VALUE, standard input as it is
-secret=
-[ "$1" = --secret ] && secret='secret ' && shift
-[ -n "$MUSTER_OUTPUT" ] && [ $# -ge 1 ] || { echo "usage, in a step: muster-publish [--secret] NAME [VALUE]" >&2; exit 2; }
-# A line that nobody can have foreseen ends the value.
-mark=END-$(head -c 16 /dev/urandom | od -A n -t x1 | tr -d ' \n')
-{
-  printf '%s%s<<%s\n' "$secret" "$1" "$mark"
-  if [ $# -ge 2 ]; then printf '%s' "$2"; else cat; fi
-  printf '\n%s\n' "$mark"
-} >>"$MUSTER_OUTPUT"
-TOOL
-  chmod 755 "$MUSTER_ROOT/bin" "$MUSTER_ROOT"/bin/muster-*
+  cd "$MUSTER_ROOT/bin" || exit 94
+@TOOLS@
+  chmod 755 . muster-*
+  : >".@{self##*/}"
+  cd /
 }
 
-answer() { # OFFSET
-  echo "state $(state)"
-  echo "try $(recall try 0)"
-  echo "boot $(boot_id)"
-  echo "exit $(recall exit)"
+answer() { # OFFSET: of the log; the log is left out without it
+  find_state
+  echo "state $state"
+  recall try 0 && echo "try $recalled"
+  echo "boot $boot"
+  recall exit && echo "exit $recalled"
   [ -f "$dir/cancelled" ] && echo "cancelled yes"
   [ -f "$dir/reboot" ] && echo "reboot yes"
-  [ -f "$dir/progress" ] && echo "progress $(cat "$dir/progress")"
-  [ -f "$dir/output" ] && echo "output $(head -c 1048577 "$dir/output" | base64 | tr -d '\n')"
-  [ -f "$dir/log.beyond" ] && echo "beyond $(cat "$dir/log.beyond") $(wc -c <"$dir/log.next" 2>/dev/null)"
-  [ -f "$dir/exit" ] && [ -f "$dir/log" ] && echo "last $(tail -c 400 "$dir/log" | base64 | tr -d '\n')"
-  [ -f "$dir/log" ] && echo "size $(wc -c <"$dir/log")" &&
-    echo "log $(tail -c "+$(($1 + 1))" "$dir/log" | head -c 262144 | base64 | tr -d '\n')"
+  [ -f "$dir/unchanged" ] && echo "unchanged yes"
+  [ -f "$dir/progress" ] && recall progress && echo "progress $recalled"
+  [ -s "$dir/output" ] && echo "output $(head -c 1048577 "$dir/output" | base64 -w 0)"
+  [ -f "$dir/log.next" ] && recall log.beyond 0 && echo "beyond $recalled $(wc -c <"$dir/log.next" 2>/dev/null)"
+  [ -s "$dir/log" ] || return 0
+  [ "$state" = finished ] && echo "last $(tail -c 400 "$dir/log" | base64 -w 0)"
+  [ -n "$1" ] && echo "size $(wc -c <"$dir/log")" &&
+    echo "log $(tail -c "+$(($1 + 1))" "$dir/log" | head -c 262144 | base64 -w 0)"
   return 0
 }
 
 keep_log() { # LOG_BYTES: stores standard input as the log, as the heading says
   unbuffered=
   command -v stdbuf >/dev/null && unbuffered='stdbuf -o0'
-  left=$(($1 - 131072 - $(wc -c <"$dir/log")))
+  left=$(($1 - 131072)) count=0
+  [ ! -s "$dir/log" ] || left=$(($1 - 131072 - $(wc -c <"$dir/log")))
   [ "$left" -le 0 ] || $unbuffered head -c "$left" >>"$dir/log"
-  count=0
-  rm -f "$dir"/log.last "$dir"/log.before
+  # An empty log says that nothing is left to be read, too.
+  [ -s "$dir/log" ] || { rm -f "$dir/pipe"; return; }
   while $unbuffered head -c 4194304 >"$dir/log.next" && [ -s "$dir/log.next" ]; do
     [ "$count" -gt 0 ] || printf '\n[muster: the log is longer than %s KiB; its middle is not kept]\n' "$(($1 / 1024))" >>"$dir/log"
     count=$((count + 1))
@@ -263,8 +258,8 @@ artifact() { # VERB SHA256 NAME [OFFSET]
 }
 
 if [ "$operation" = supervise ]; then # EXECUTION FENCE LOG_BYTES; holds the lock of alive by descriptor 8
-  number=$(recall try)
-  [ "$number" -gt 1 ] && echo "[muster: start $number]" >>"$dir/log"
+  recall try
+  [ "$recalled" -gt 1 ] && echo "[muster: start $recalled]" >>"$dir/log"
   : >>"$dir/log"
   rm -f "$dir/pipe"
   mkfifo "$dir/pipe" || exit 94
@@ -278,7 +273,7 @@ if [ "$operation" = supervise ]; then # EXECUTION FENCE LOG_BYTES; holds the loc
   wait_for_end_of "$dir/pipe"
   [ -z "$left" ] || echo "[muster: ended what the script had left running: $left]" >>"$dir/log"
   rm -f "$dir/input.json" "$dir/env" "$dir"/value-*
-  [ -f "$dir/output" ] && sync "$dir/output" 2>/dev/null
+  [ -s "$dir/output" ] && sync "$dir/output" 2>/dev/null
   record exit "$code"
   exit 0
 fi
@@ -286,36 +281,44 @@ fi
 mkdir -p "$dir" || exit 94
 exec 9>"$dir/lock"
 flock -w 20 9 || { echo "another operation is at work" >&2; exit 91; }
-recorded=$(recall fence 0)
-if [ "$fence" -lt "$recorded" ]; then
-  echo "fence $fence is refused: $recorded was here" >&2
+recall fence 0
+if [ "$fence" -lt "$recalled" ]; then
+  echo "fence $fence is refused: $recalled was here" >&2
   exit 92
 fi
-[ "$fence" -eq "$recorded" ] || record fence "$fence"
+[ "$fence" -eq "$recalled" ] || record fence "$fence"
 
 case $operation in
 status) answer "$4" ;;
 start)
-  number=$4 step=$5 log_bytes=$6
-  if [ "$(state)" = running ] || [ "$number" -le "$(recall try 0)" ]; then
+  number=$4 step=$5 log_bytes=$6 offset=$7 wait=$8
+  find_state
+  recall try 0
+  if [ "$state" = running ] || [ "$number" -le "$recalled" ]; then
     cat >/dev/null
-    answer 0 | grep -v '^log '
+    answer "$offset"
     exit 0
   fi
-  [ "$(state)" = interrupted ] && kill_members "$execution"
+  [ "$state" = interrupted ] && kill_members "$execution"
   stop_other_executions "$step"
   write_tools
-  find "$MUSTER_ROOT/steps" "$MUSTER_ROOT/artifacts" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + 2>/dev/null
+  # Old journals go now and then: looking at all of them takes longer than most steps.
+  [ "$(($$ % 16))" -ne 0 ] ||
+    find "$MUSTER_ROOT/steps" "$MUSTER_ROOT/artifacts" -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} + 2>/dev/null
   unpack "$dir"
-  rm -f "$dir/exit" "$dir/pgid" "$dir/progress" "$dir/output" "$dir/cancelled" "$dir/reboot" "$dir/log.beyond"
+  [ "$recalled" -eq 0 ] ||
+    rm -f "$dir"/exit "$dir"/pgid "$dir"/progress "$dir"/output "$dir"/cancelled "$dir"/reboot "$dir"/unchanged "$dir"/log.*
   echo "$step" >"$dir/step"
-  record boot_id "$(boot_id)"
+  record boot_id "$boot"
   record try "$number"
   exec 8>"$dir/alive"
   flock 8
   nohup setsid sh "$self" supervise "$execution" "$fence" "$log_bytes" </dev/null >/dev/null 2>&1 9>&- &
   exec 8>&-
-  answer 0 | grep -v '^log '
+  # Most steps are over by then, and are spared a second question; others may ask meanwhile.
+  exec 9>&-
+  flock -w "$wait" "$dir/alive" true
+  answer "$offset"
   ;;
 check)
   rm -rf "$dir/check.d"
@@ -333,27 +336,33 @@ check)
   signal_all KILL $(in_session "$child")
   wait_for_end_of "$dir/check.d/pipe"
   echo "check $code"
-  [ -f "$dir/check.d/output" ] && echo "output $(head -c 1048577 "$dir/check.d/output" | base64 | tr -d '\n')"
-  echo "log $(base64 <"$dir/check.log" | tr -d '\n')"
+  [ -f "$dir/check.d/output" ] && echo "output $(head -c 1048577 "$dir/check.d/output" | base64 -w 0)"
+  echo "log $(base64 -w 0 <"$dir/check.log")"
   rm -rf "$dir/check.d"
   ;;
 cancel)
   [ -f "$dir/try" ] && { stop_group "$execution" || { echo "it does not end" >&2; exit 93; }; }
   rm -f "$dir/input.json" "$dir/env" "$dir"/value-*
-  answer 0 | grep -v '^log '
+  answer
   ;;
 artifact) artifact "$4" "$5" "$6" "$7" ;;
 reboot)
   [ -n "$MUSTER_REBOOT_COMMAND" ] || MUSTER_REBOOT_COMMAND='systemctl reboot || reboot'
   nohup setsid sh -c "sleep 1; $MUSTER_REBOOT_COMMAND" </dev/null >/dev/null 2>&1 9>&- &
-  echo "boot $(boot_id)"
+  echo "boot $boot"
   ;;
 *) echo "unknown operation $operation" >&2; exit 95 ;;
 esac
 `;
 
+const TOOLS = Object.entries(SCRIPT_TOOLS)
+  .map(([name, text]) => `  cat >${name} <<'TOOL'\n${text}TOOL`)
+  .join('\n');
+/** In the program `@{` stands for the shell's `${`, which would be the template's. */
+const text = PROGRAM.replaceAll('@{', '${').replace('@TOOLS@', () => TOOLS);
+
 /** The runner's text, and the name that it has on nodes: another text, another name. */
 export const runner = {
-  text: RUNNER,
-  name: `step-runner-${createHash('sha256').update(RUNNER).digest('hex').slice(0, 12)}`,
+  text,
+  name: `step-runner-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`,
 } as const;

@@ -162,6 +162,8 @@ async function openLink(target: RemoteTarget, timeoutMs: number, sock?: Duplex):
 function linkOf(ssh: NodeSSH, target: RemoteTarget): Link {
   const { connection } = ssh;
   if (connection === null) throw new RemoteUnreachableError(target, 'the connection closed at once');
+  // Every command in flight listens for the connection's end.
+  connection.setMaxListeners(0);
   const link: Link = { ssh, users: 0, lost: new Promise(() => undefined), isLost: false, through: null, idle: null };
   link.lost = new Promise<never>((_, reject) => {
     const lose = (reason: string) => {
