@@ -15,3 +15,4 @@ fi
   echo "kernel=$(uname -r)"
 } >>"$MUSTER_OUTPUT"
 echo "$PRETTY_NAME, kernel $(uname -r)"
+muster-unchanged # it only looks

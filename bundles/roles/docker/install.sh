@@ -1,0 +1,17 @@
+#!/bin/bash
+# Installs Docker, unless it is there; and busybox, of which the probe is made.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+
+missing=()
+command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] || missing+=(docker.io)
+if [ "$OPT_PROBE" = true ]; then command -v busybox >/dev/null || missing+=(busybox-static); fi
+if [ "${#missing[@]}" -eq 0 ]; then
+  muster-unchanged
+  exit 0
+fi
+# Noted for the removal: what was there before stays.
+install -d -m 0755 /var/lib/muster/roles/docker
+[[ " ${missing[*]} " != *' docker.io '* ]] || : >/var/lib/muster/roles/docker/installed
+apt-get -q update
+apt-get -q install -y --no-install-recommends "${missing[@]}"

@@ -1,0 +1,32 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { shippedRoles } from '../../../test/support/shipped-bundles.js';
+import type { RoleDefinition } from './role.js';
+
+const PAGE = join(import.meta.dirname, '../../../docs/roles.md');
+const BEGIN = '<!-- roles -->';
+const END = '<!-- /roles -->';
+
+/** `UPDATE_ROLES=1 npm run unit` writes the table anew. */
+it('docs/roles.md has every role with its options', () => {
+  const page = readFileSync(PAGE, 'utf8');
+  const [before = '', rest = ''] = page.split(BEGIN);
+  const after = rest.slice(rest.indexOf(END));
+  const written = `${before}${BEGIN}\n\n${tableOf([...shippedRoles().values()])}\n\n${after}`;
+  if (process.env.UPDATE_ROLES === '1') writeFileSync(PAGE, written);
+  else expect(words(page), 'UPDATE_ROLES=1 npm run unit writes the table anew').toBe(words(written));
+});
+
+/** Prettier aligns tables: what counts is what they say. */
+const words = (text: string) => text.replace(/[ -]+/g, ' ');
+
+function tableOf(roles: readonly RoleDefinition[]): string {
+  const rows = [...roles]
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map(({ name, summary, subordinate, options }) => {
+      const names = [...options.keys()].map((option) => `\`${option}\``).join(' ');
+      return `| \`${name}\` | ${summary}${subordinate ? ' (rides on others)' : ''} | ${names} |`;
+    });
+  return ['| role | what it is | options |', '| --- | --- | --- |', ...rows].join('\n');
+}
