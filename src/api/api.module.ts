@@ -24,6 +24,7 @@ import { ImagesController } from './controllers/images.controller.js';
 import { LeasesController } from './controllers/leases.controller.js';
 import { MachineOperationsController } from './controllers/machine-operations.controller.js';
 import { MachinesController } from './controllers/machines.controller.js';
+import { RolesController } from './controllers/roles.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SubnetsController } from './controllers/subnets.controller.js';
 import { SystemController } from './controllers/system.controller.js';
@@ -63,6 +64,7 @@ import { SubjectNames } from './subject-names.js';
     DeploymentsController,
     BundlesController,
     CloudsController,
+    RolesController,
     AcceptRulesController,
     ImagesController,
     SubnetsController,

@@ -10,6 +10,7 @@ import { registerImages } from './cmd-images.js';
 import { registerLeases } from './cmd-leases.js';
 import { registerLogs } from './cmd-logs.js';
 import { registerMachines } from './cmd-machines.js';
+import { registerRoles } from './cmd-roles.js';
 import { registerRuns } from './cmd-runs.js';
 import { registerSsh } from './cmd-ssh.js';
 import { registerStatus } from './cmd-status.js';
@@ -34,6 +35,7 @@ const COMMANDS: readonly Register[] = [
   registerLeases,
   registerBundles,
   registerClouds,
+  registerRoles,
   registerFan,
   registerTokens,
   registerAudit,

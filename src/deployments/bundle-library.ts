@@ -23,6 +23,20 @@ export class BundleLibrary {
     return foldersIn(this.folder).filter((name) => existsSync(join(this.folder, name, 'bundle.yaml')));
   }
 
+  role(name: string): RoleDefinition {
+    const found = this.roles.get(name);
+    if (found !== undefined) return found;
+    throw new MusterError('not-found', `cannot find a role named "${name}"`, {
+      hint: `muster ships ${[...this.roles.keys()].join(', ')}`,
+    });
+  }
+
+  /** The bundle in which a role is tested, where its folder has a `test.yaml`. */
+  roleTest(name: string): string | null {
+    const path = join(this.folder, 'roles', this.role(name).name, 'test.yaml');
+    return existsSync(path) ? readFileSync(path, 'utf8') : null;
+  }
+
   get(name: string): SourceFile {
     if (!this.names().includes(name)) {
       throw new MusterError('not-found', `cannot find a bundle named "${name}"`, {

@@ -4,6 +4,7 @@ import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
 import { imagesRoutes } from './images.js';
 import { acceptRulesRoutes, machinesRoutes } from './machines.js';
 import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
+import { rolesRoutes } from './roles.js';
 import type { Route } from './route.js';
 import { eventsRoutes, runsRoutes } from './runs.js';
 
@@ -14,6 +15,7 @@ export * from './images.js';
 export * from './machines.js';
 export * from './networks.js';
 export * from './problem.js';
+export * from './roles.js';
 export * from './route.js';
 export * from './runs.js';
 
@@ -25,6 +27,7 @@ export const ALL_ROUTES: readonly Route[] = [
   deploymentsRoutes,
   bundlesRoutes,
   cloudsRoutes,
+  rolesRoutes,
   runsRoutes,
   eventsRoutes,
   imagesRoutes,

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { route } from './route.js';
+
+export const roleSummary = z
+  .object({
+    name: z.string(),
+    summary: z.string(),
+    /** It rides on the units of others. */
+    subordinate: z.boolean(),
+    bases: z.array(z.string()),
+  })
+  .meta({ id: 'RoleSummary' });
+
+const endpoint = z.object({ name: z.string(), interface: z.string() });
+
+export const roleDetail = roleSummary
+  .extend({
+    options: z.array(
+      z.object({
+        name: z.string(),
+        type: z.string(),
+        default: z.union([z.string(), z.number(), z.boolean()]).nullable(),
+        choices: z.array(z.string()),
+        description: z.string(),
+      }),
+    ),
+    requires: z.array(endpoint),
+    provides: z.array(endpoint),
+    peers: z.array(endpoint),
+    steps: z.array(
+      z.object({ name: z.string(), title: z.string().nullable(), on: z.enum(['apply', 'verify', 'remove', 'action']) }),
+    ),
+    /** The bundle that `muster roles test` lays down, where the role has one of its own. */
+    test: z.string().nullable(),
+  })
+  .meta({ id: 'RoleDetail' });
+export type RoleDetail = z.infer<typeof roleDetail>;
+
+export const rolesRoutes = {
+  list: route({
+    id: 'roles.list',
+    method: 'GET',
+    path: '/v1/roles',
+    summary: 'Roles that muster ships',
+    role: 'viewer',
+    response: z.object({ items: z.array(roleSummary) }),
+  }),
+  show: route({
+    id: 'roles.show',
+    method: 'GET',
+    path: '/v1/roles/:role',
+    summary: 'One of them: its options, endpoints and steps',
+    role: 'viewer',
+    response: roleDetail,
+  }),
+};
