@@ -17,13 +17,13 @@ install_engine() {
     [ "$ID" != ubuntu ] || { echo 'cannot use engine deb: Ubuntu has LXD as a snap alone; choose snap or incus' >&2; exit 78; }
     echo "installing Debian's lxd"
     apt-get -q update
-    apt-get -q install -y --no-install-recommends lxd lxd-client uidmap nftables
+    apt-get -q install -y --no-install-recommends lxd lxd-client uidmap nftables dnsmasq-base squashfs-tools
     ;;
   incus)
     echo 'installing Incus'
     apt-get -q update
     apt-cache show incus >/dev/null 2>&1 || { echo "cannot use engine incus: $PRETTY_NAME has no package of it" >&2; exit 78; }
-    apt-get -q install -y --no-install-recommends incus uidmap nftables
+    apt-get -q install -y --no-install-recommends incus uidmap nftables dnsmasq-base squashfs-tools
     ;;
   esac
 }
@@ -44,13 +44,20 @@ case $OPT_STORAGE in
     ;;
 esac
 
-# Unprivileged containers need a range of ids to map into. The snap brings its own.
-if [ ! -e /snap/bin/lxd ] && ! grep -q '^root:' /etc/subuid 2>/dev/null; then
-  # In a container there are only so many.
-  ids=$(awk '$1 == 0 { print $3 }' /proc/self/uid_map)
+# Unprivileged containers need a range of ids to map into. The snap brings its own. In a container there are only so many
+# ids, and Debian's package writes a range that goes beyond them.
+ids=$(awk '$1 == 0 { print $3 }' /proc/self/uid_map)
+range_fits() { # FILE: root has a range that this host has
+  awk -F: -v ids="$ids" '$1 == "root" { found = 1; if ($2 + $3 > ids) over = 1 } END { exit !(found && !over) }' "$1" 2>/dev/null
+}
+if [ ! -e /snap/bin/lxd ] && ! { range_fits /etc/subuid && range_fits /etc/subgid; }; then
   count=$((ids > 1001000000 ? 1000000000 : ids - 1000000))
   [ "$count" -ge 65536 ] || { echo "cannot run unprivileged containers here: this host has $ids ids" >&2; exit 78; }
-  echo "root:1000000:$count" | tee -a /etc/subuid >>/etc/subgid
+  for file in /etc/subuid /etc/subgid; do
+    touch "$file"
+    sed -i '/^root:/d' "$file"
+    echo "root:1000000:$count" >>"$file"
+  done
   [ ! -d /run/systemd/system ] || systemctl try-restart lxd.service incus.service 2>/dev/null || true
 fi
 for service in lxd.service incus.service; do
