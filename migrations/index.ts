@@ -13,6 +13,7 @@ import { SecretKeys1790000009000 } from './1790000009000-secret-keys.js';
 import { Artifacts1790000020000 } from './1790000020000-artifacts.js';
 import { NodesOnHosts1790000021000 } from './1790000021000-nodes-on-hosts.js';
 import { Clouds1790000025000 } from './1790000025000-clouds.js';
+import { DeploymentState1790000030000 } from './1790000030000-deployment-state.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -30,4 +31,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Artifacts1790000020000,
   NodesOnHosts1790000021000,
   Clouds1790000025000,
+  DeploymentState1790000030000,
 ];

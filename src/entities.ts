@@ -1,5 +1,7 @@
 import { AccessToken, AuditEntry, KeyHolder, SecretKey } from './access/index.js';
 import { ArtifactPin } from './artifacts/artifact-pin.entity.js';
+import { AppliedStepEntity } from './deployments/applied-step.entity.js';
+import { DeploymentVersion } from './deployments/deployment-version.entity.js';
 import { Cloud } from './clouds/cloud.entity.js';
 import { CloudHost } from './clouds/ssh/cloud-host.entity.js';
 import { Deployment } from './deployments/deployment.entity.js';
@@ -25,5 +27,7 @@ export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   Cloud,
   CloudHost,
   Deployment,
+  DeploymentVersion,
+  AppliedStepEntity,
   Node,
 ];

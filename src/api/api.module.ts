@@ -16,6 +16,7 @@ import { AuditInterceptor } from './audit.interceptor.js';
 import { AcceptRulesController } from './controllers/accept-rules.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
 import { BundlesController } from './controllers/bundles.controller.js';
+import { ChangesController } from './controllers/changes.controller.js';
 import { CloudsController } from './controllers/clouds.controller.js';
 import { DeploymentsController } from './controllers/deployments.controller.js';
 import { DoctorController } from './controllers/doctor.controller.js';
@@ -28,6 +29,7 @@ import { RolesController } from './controllers/roles.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SubnetsController } from './controllers/subnets.controller.js';
 import { SystemController } from './controllers/system.controller.js';
+import { DeploymentRuns } from './deployment-runs.js';
 import { HealthService } from './health.service.js';
 import { ImageUploads } from './image-uploads.js';
 import { InputInterceptor } from './input.interceptor.js';
@@ -62,6 +64,7 @@ import { SubjectNames } from './subject-names.js';
     MachinesController,
     MachineOperationsController,
     DeploymentsController,
+    ChangesController,
     BundlesController,
     CloudsController,
     RolesController,
@@ -75,6 +78,7 @@ import { SubjectNames } from './subject-names.js';
     HealthService,
     ImageUploads,
     MachineDirectory,
+    DeploymentRuns,
     RunStreams,
     SubjectNames,
     MetricsService,

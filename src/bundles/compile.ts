@@ -6,6 +6,7 @@ import { checkPlanSize } from './plan-size.js';
 import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './place.js';
 import { resolveRelations } from './relations.js';
 import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';
+import { sorted } from './step-order.js';
 import { UnitSteps, type KnownDeployment } from './unit-steps.js';
 import { stepKey, UnitGraph } from './unit-graph.js';
 
@@ -27,6 +28,8 @@ export interface CompiledBundle {
    * them and that publishes `nodeId` and `address`.
    */
   plan: Plan;
+  /** Keys of the steps that only prove that it works. */
+  verify: string[];
   diagnostics: Diagnostic[];
   /** The bundle's outputs: which step publishes each. */
   outputs: Record<string, { step: string; name: string }>;
@@ -66,6 +69,7 @@ class Compilation {
   private readonly nodes: PlannedNode[];
   private readonly graph: UnitGraph;
   private readonly artifacts: ArtifactSteps;
+  private readonly unitsByName: Map<string, PlannedUnit>;
   private readonly unitSteps: UnitSteps;
   private readonly isSmallEnough: boolean;
 
@@ -78,8 +82,11 @@ class Compilation {
     const relations = resolveRelations(bundle, roles, new Diagnostics());
     const placed = place(bundle, roles, relations, options, this.diagnostics);
     this.nodes = placed.nodes;
-    this.graph = new UnitGraph(placed.units, relations, roles);
     const known = input.known ?? NOTHING_KNOWN;
+    const standing = known.units;
+    const units = standing ? placed.units.filter((unit) => standing.has(unit.name)) : placed.units;
+    this.graph = new UnitGraph(units, relations, roles);
+    this.unitsByName = new Map(units.map((unit) => [unit.name, unit]));
     this.artifacts = new ArtifactSteps(this.nodes, known.nodes);
     this.unitSteps = new UnitSteps(this.graph, bundle, known, new Set(planned), this.artifacts);
     checkArtifacts(bundle, roles, this.diagnostics);
@@ -95,9 +102,15 @@ class Compilation {
       nodes: this.nodes,
       units: [...this.graph.units],
       plan,
+      verify: plan.steps.map((step) => step.key).filter((key) => this.isVerify(key)),
       diagnostics: this.diagnostics.list(),
       outputs: this.outputs(),
     };
+  }
+
+  private isVerify(key: string): boolean {
+    const unit = this.unitsByName.get(unitOfKey(key));
+    return unit !== undefined && this.graph.roleOf(unit).steps.get(key.slice(unit.name.length + 1))?.on === 'verify';
   }
 
   apply(): Plan['steps'] {
@@ -220,26 +233,4 @@ class Compilation {
 
 function unitOfKey(key: string): string {
   return key.slice(0, key.indexOf(':'));
-}
-
-/** The steps in an order in which each comes after its own (Kahn's); those on a circle are left out. */
-function sorted(steps: Plan['steps']): Plan['steps'] {
-  const byKey = new Map(steps.map((step) => [step.key, step]));
-  const waiting = new Map(steps.map((step) => [step.key, step.after.filter((key) => byKey.has(key)).length]));
-  const followers = new Map<string, string[]>();
-  for (const step of steps)
-    for (const key of new Set(step.after)) {
-      const known = followers.get(key);
-      if (known) known.push(step.key);
-      else followers.set(key, [step.key]);
-    }
-  const order = steps.filter((step) => waiting.get(step.key) === 0);
-  for (const step of order)
-    for (const key of followers.get(step.key) ?? []) {
-      const left = (waiting.get(key) ?? 0) - 1;
-      waiting.set(key, left);
-      const follower = byKey.get(key);
-      if (left === 0 && follower) order.push(follower);
-    }
-  return order;
 }

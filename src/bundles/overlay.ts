@@ -15,8 +15,10 @@ export function applyOverlay(base: YamlNode, overlay: YamlNode, diagnostics: Dia
   for (const [key, entry] of overlay.entries) {
     const below = entries.get(key);
     if (key === 'applications' || key === 'services') {
-      const merged = mergeApplications(below, entry);
-      entries.set(key, merged.entry);
+      // Two words for one thing: the overlay may use the other one.
+      const used = key === 'applications' && entries.has('services') && !below ? 'services' : key;
+      const merged = mergeApplications(entries.get(used), entry);
+      entries.set(used, merged.entry);
       removed = merged.removed;
     } else if (key === 'relations') entries.set(key, appended(below, entry));
     else if (key === 'machines') entries.set(key, entry);
@@ -38,9 +40,18 @@ function mergeApplications(
     if (isEmpty(application.value)) {
       entries.delete(name);
       removed.add(name);
-    } else entries.set(name, merged(entries.get(name), application));
+    } else entries.set(name, merged(withoutScale(entries.get(name), application), application));
   }
   return { entry: { keyAt: base.keyAt, value: { ...base.value, entries } }, removed };
+}
+
+/** `num_units` in an overlay goes over the base's `scale`, which says the same. */
+function withoutScale(base: YamlEntry | undefined, overlay: YamlEntry): YamlEntry | undefined {
+  if (base?.value.kind !== 'map' || overlay.value.kind !== 'map' || !overlay.value.entries.has('num_units'))
+    return base;
+  const entries = new Map(base.value.entries);
+  entries.delete('scale');
+  return { ...base, value: { ...base.value, entries } };
 }
 
 function merged(base: YamlEntry | undefined, overlay: YamlEntry): YamlEntry {

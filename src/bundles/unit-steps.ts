@@ -16,8 +16,10 @@ import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
 export interface KnownDeployment {
   /** By node key. */
   nodes: Readonly<Record<string, { nodeId: string; address: string; architecture?: string }>>;
-  /** By unit name: the values that its steps published. */
+  /** By unit name: the values that its steps published, or references to where they are stored. */
   published: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
+  /** Names of the units that are there; absent: all of the bundle. */
+  units?: ReadonlySet<string>;
 }
 
 interface Published {

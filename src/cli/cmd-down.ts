@@ -1,8 +1,9 @@
-import { deploymentsRoutes } from '../api/contract/index.js';
+import { deploymentsRoutes, type RunDetail } from '../api/contract/index.js';
 import type { Register } from './context.js';
 import { collect } from './options.js';
 import { followRun } from './follow-run.js';
 import { planText } from './plan-text.js';
+import { failedNodes } from './replace-nodes.js';
 
 /** `muster down` and `muster verify`. */
 export const registerDown: Register = (program, context) => {
@@ -30,7 +31,7 @@ Examples:
         context.show(run, () => `run ${run.id} has begun; muster logs -f ${run.id}`);
         return;
       }
-      const ended = await followRun(context, run.id);
+      const ended = await followRun(context, run.id, (failed) => hintOfDown(plan.deployment, forget, failed));
       context.show(ended, () => `${plan.deployment} is down`);
     });
 
@@ -43,3 +44,11 @@ Examples:
       context.show(ended, () => `${deployment}: verified, ${ended.stepsTotal} checks`);
     });
 };
+
+/** The others are back already; which nodes are not, and how to end without them. */
+function hintOfDown(deployment: string, forgotten: readonly string[], run: RunDetail): string | null {
+  const nodes = failedNodes(run);
+  if (nodes.length === 0) return null;
+  const all = [...new Set([...forgotten, ...nodes])].map((node) => `--forget ${node}`).join(' ');
+  return `could not be given back: ${nodes.join(', ')}. Again: muster retry ${run.id}; or without them: muster down ${deployment} ${all}`;
+}

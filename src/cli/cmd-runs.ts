@@ -2,6 +2,7 @@ import { runsRoutes, runStatus, type Run } from '../api/contract/index.js';
 import { Option } from 'commander';
 import type { CliContext, Register } from './context.js';
 import { followRun } from './follow-run.js';
+import { replaceNodes } from './replace-nodes.js';
 import { age, duration, table } from './format.js';
 import { wholeNumber } from './options.js';
 import { getRun, stepInPath } from './references.js';
@@ -31,18 +32,31 @@ export const registerRuns: Register = (program, context) => {
   registerControl(program, context);
 };
 
+interface RetryOptions {
+  step?: string[];
+  replace?: true | string[];
+  yes?: boolean;
+  detach?: boolean;
+}
+
 const registerRetry: Register = (program, context) => {
   program
     .command('retry <run>')
     .summary('go on with a failed run from its failed steps')
     .option('--step <key...>', 'only these steps')
+    .option('--replace [node...]', 'give up these nodes (default: those of the failed steps) and make others')
+    .option('-y, --yes', 'do not ask before nodes are given up')
     .option('-d, --detach', 'do not wait')
     .addHelpText(
       'after',
-      '\nRUN is an id, or the name of a deployment or machine: its latest run.\n\nExample:\n  muster retry lxd-fan',
+      '\nRUN is an id, or the name of a deployment or machine: its latest run.\n\nExamples:\n  muster retry lxd-fan\n  muster retry lxd-fan --replace        another machine for the one that failed; its units are laid again',
     )
-    .action(async (reference: string, options: { step?: string[]; detach?: boolean }) => {
+    .action(async (reference: string, options: RetryOptions) => {
       const { id } = await getRun(context, reference);
+      if (options.replace !== undefined) {
+        await replaceNodes(context, id, options.replace === true ? [] : options.replace, options);
+        return;
+      }
       const run = await context.api.call(runsRoutes.retry, { params: { run: id }, body: { steps: options.step } });
       if (options.detach === true) {
         context.show(run, () => `${run.title}: ${run.status}`);

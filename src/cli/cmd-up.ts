@@ -36,6 +36,10 @@ Examples:
       const body = sourceOf(bundle, options);
       await ensureServer(context, options);
       const plan = await context.api.call(deploymentsRoutes.plan, { body });
+      if (plan.steps.length === 0 && plan.changes.length === 0) {
+        context.show({ plan, run: null }, () => `${plan.deployment}: nothing to do`);
+        return;
+      }
       if (!context.json) context.tell(planText(plan, { colours: context.colours, steps: false }));
       await context.confirm(plan.destroys.length > 0 ? 'Do this? Data will be lost.' : 'Do this?', options);
       const started = await context.api.call(deploymentsRoutes.up, { body: { ...body, planHash: plan.planHash } });

@@ -15,9 +15,14 @@ function waits(run: RunDetail): boolean {
 
 /**
  * Shows a run until it is over, over lost connections and restarts of the server. Ctrl-C leaves the run going, says how
- * to follow it again, and throws with exit code 130; a run that failed throws with exit code 1.
+ * to follow it again, and throws with exit code 130; a run that failed throws with exit code 1, and what to do next:
+ * what `hintOf` says, or to retry it.
  */
-export async function followRun(context: CliContext, runId: string): Promise<RunDetail> {
+export async function followRun(
+  context: CliContext,
+  runId: string,
+  hintOf?: (run: RunDetail) => string | null,
+): Promise<RunDetail> {
   const progress = new RunProgress(context);
   const stop = new AbortController();
   const signal = AbortSignal.any([context.io.signal, stop.signal]);
@@ -28,7 +33,7 @@ export async function followRun(context: CliContext, runId: string): Promise<Run
       const run = await show(context, runId, signal, progress);
       if (run !== null && (OVER.includes(run.status) || waits(run))) {
         progress.end();
-        return settled(run);
+        return settled(run, hintOf?.(run) ?? null);
       }
       await bell.next(REFRESH_MS, signal);
       if (context.io.signal.aborted) throw interrupted(runId);
@@ -99,7 +104,7 @@ function interrupted(runId: string): CliError {
   );
 }
 
-function settled(run: RunDetail): RunDetail {
+function settled(run: RunDetail, instead: string | null): RunDetail {
   if (run.status === 'succeeded') return run;
   const bad = run.steps.filter((step) => ['failed', 'needs-operator'].includes(step.status));
   const details = bad.map((step) => ({
@@ -107,7 +112,8 @@ function settled(run: RunDetail): RunDetail {
     message: `${step.reason ?? step.status}${step.hint === null ? '' : ` (${step.hint})`}`,
   }));
   const what = run.status === 'paused' ? 'waits for an operator' : run.status;
-  const hint = `muster logs ${run.id}; then muster retry ${run.id}, or muster skip ${run.id} STEP --why TEXT`;
+  const hint =
+    instead ?? `muster logs ${run.id}; then muster retry ${run.id}, or muster skip ${run.id} STEP --why TEXT`;
   throw new CliError(
     EXIT.failed,
     `${run.title}: ${what}${run.reason === null ? '' : `: ${run.reason}`}`,

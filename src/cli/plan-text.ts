@@ -18,7 +18,7 @@ export function planText(plan: ShownPlan, options: { colours: boolean; steps: bo
   const lines = [`${plan.deployment} on ${plan.cloud}: ${plan.steps.length} steps${estimateText(plan)}`];
   for (const diagnostic of plan.diagnostics ?? []) lines.push(diagnosticText(diagnostic));
   if (options.steps) lines.push(...planTree(plan.steps, plan.changes, colours));
-  else lines.push(...plan.changes.map((change) => `  ${paint('green', '+', colours)} ${plain(change)}`));
+  else lines.push(...plan.changes.map((change) => `  ${signOf(change, colours)} ${plain(change)}`));
   lines.push(...plan.destroys.map((loss) => `  ${paint('red', '!', colours)} ${plain(loss)}`));
   return lines.join('\n');
 }
@@ -27,6 +27,14 @@ function estimateText({ estimate }: ShownPlan): string {
   if (estimate === undefined) return '';
   const guessed = estimate.guessed.length === 0 ? '' : `; never run here: ${estimate.guessed.join(', ')}`;
   return `, about ${duration(estimate.seconds)}${guessed}`;
+}
+
+/** By the word that a change begins with: what goes, what changes, what comes. */
+function signOf(change: string, colours: boolean): string {
+  if (/^(?:remove|give back|let) /.test(change)) return paint('red', '-', colours);
+  return /^(?:change|move|set|verify) |^verify:/.test(change)
+    ? paint('yellow', '~', colours)
+    : paint('green', '+', colours);
 }
 
 export function diagnosticText(diagnostic: Diagnostic): string {

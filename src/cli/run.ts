@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { registerAcceptRules } from './cmd-accept-rules.js';
 import { registerAudit } from './cmd-audit.js';
 import { registerBundles } from './cmd-bundles.js';
+import { registerChange } from './cmd-change.js';
 import { registerCompletion } from './cmd-completion.js';
 import { registerClouds } from './cmd-clouds.js';
 import { registerDown } from './cmd-down.js';
@@ -23,6 +24,7 @@ import { paint, plain } from './format.js';
 
 const COMMANDS: readonly Register[] = [
   registerUp,
+  registerChange,
   registerStatus,
   registerLogs,
   registerDown,

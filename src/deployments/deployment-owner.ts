@@ -1,13 +1,24 @@
 import type { EntityManager } from 'typeorm';
-import type { SubjectOwner } from '../pipeline/index.js';
+import type { SubjectOwner, SucceededStep } from '../pipeline/index.js';
+import type { Clock } from '../platform/clock.js';
 import { Deployment } from './deployment.entity.js';
+import type { StandingState } from './standing.js';
 
-/** Tells the pipeline which version of a deployment a plan has to be compiled from. */
+/** Tells the pipeline which version of a deployment a plan has to be compiled from, and hears what has been laid down. */
 export class DeploymentOwner implements SubjectOwner {
   readonly kind = 'deployment';
+
+  constructor(
+    private readonly state: StandingState,
+    private readonly clock: Clock,
+  ) {}
 
   async versionOf(manager: EntityManager, id: string): Promise<string | null> {
     const deployment = await manager.findOneBy(Deployment, { id });
     return deployment === null ? null : String(deployment.version);
+  }
+
+  stepSucceeded(manager: EntityManager, step: SucceededStep): Promise<void> {
+    return this.state.record(manager, this.clock.now(), step);
   }
 }

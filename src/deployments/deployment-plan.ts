@@ -10,28 +10,51 @@ interface Parts {
   requests: readonly NodeRequest[];
   /** Nodes that earlier runs made, by their key in the bundle. */
   existing: ReadonlyMap<string, Node>;
-  /** The steps of units, as the bundle compiler made them. */
+  /** The steps of units that have to run. */
   unitSteps: readonly StepSpec[];
+  /** The steps that take units away from where they are. */
+  removals?: readonly StepSpec[];
+  /** Keys of unit steps that change what stands: they come after the removals. */
+  changing?: ReadonlySet<string>;
+  /** Nodes that are let go unreached before others are made under their keys. */
+  replaced?: readonly ExistingNode[];
   provider: CloudProvider;
 }
 
 /**
- * The whole plan of a deployment: nodes that are missing are made, those no longer named are given back at the end,
- * and between them the units are laid down. Pure: equal input, equal plan.
+ * The whole plan of a deployment: units leave, nodes that are missing are made, units are laid down or changed, and nodes
+ * that are no longer named are given back. Of nodes that are there, only those that a step needs are looked for. Pure:
+ * equal input, equal plan.
  */
-export function deploymentPlan({ requests, existing, unitSteps, provider }: Parts): Plan {
+export function deploymentPlan(parts: Parts): Plan {
+  const { requests, existing, unitSteps, provider, removals = [], changing = new Set(), replaced = [] } = parts;
   const wanted = new Set(requests.map((request) => request.key));
   const surplus = [...existing.values()].filter((node) => !wanted.has(node.key));
   const missing = requests.filter((request) => !existing.has(request.key));
   const shared = missing.length === 0 ? [] : (provider.planShared?.(missing) ?? []);
-  const nodeSteps = requests.flatMap((request) => {
-    const node = existing.get(request.key);
-    return node === undefined ? stepsOfNewNode(request, provider) : [stepOfKnownNode(node)];
-  });
-  const kept = [...shared, ...nodeSteps, ...unitSteps];
+  const abandoned = allRemovals(replaced, provider, [], new Set(replaced.map(({ key }) => key)));
+  const made = missing.flatMap((request) => afterGone(abandoned, request.key, stepsOfNewNode(request, provider)));
+  const left = lastSteps(removals);
+  const laid = unitSteps.map((each) =>
+    changing.has(each.key) ? { ...each, after: [...new Set([...each.after, ...left])] } : each,
+  );
+  const needed = new Set([...made, ...laid].flatMap((each) => each.after));
+  const known = [...existing.values()].filter(({ key }) => wanted.has(key) && needed.has(nodeReady(key)));
+  const kept = [...shared, ...abandoned, ...removals, ...known.map(stepOfKnownNode), ...made, ...laid];
   const last = lastSteps(kept);
   const gone = allRemovals(surplus.map(leaving), provider, last, new Set());
   return { steps: [...kept.map((each) => comingAfter(each, kept)), ...gone] };
+}
+
+/** What makes a node waits until the one before it under its key is let go. */
+function afterGone(abandoned: readonly StepSpec[], key: string, steps: readonly StepSpec[]): StepSpec[] {
+  const last = lastSteps(
+    abandoned.filter((each) => each.lane === `node/${key}` || each.key.startsWith(`node/${key}:`)),
+  );
+  const own = new Set(steps.map((each) => each.key));
+  return steps.map((each) =>
+    each.after.some((before) => own.has(before)) ? each : { ...each, after: [...each.after, ...last] },
+  );
 }
 
 function stepsOfNewNode(request: NodeRequest, provider: CloudProvider): StepSpec[] {

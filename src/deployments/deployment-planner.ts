@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { IsNull, type EntityManager } from 'typeorm';
-import { Clouds, type CloudProvider, type ExistingNode, type NodePreview, type NodeRequest } from '../clouds/index.js';
+import { diffPlan, type PlanDiff } from '../bundles/index.js';
+import { Clouds, type CloudProvider, type ExistingNode, type NodeRequest } from '../clouds/index.js';
 import { MusterError } from '../error.js';
 import type { Plan } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
@@ -16,6 +17,8 @@ import { deploymentPlan, leaving } from './deployment-plan.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
+import { StandingState, type DeploymentStanding, type StandingUnit } from './standing.js';
+import { removalOfUnits, type LaidBy } from './unit-removal.js';
 
 export interface UpRequest extends BundleSource {
   /** Default: the bundle's own name. */
@@ -27,14 +30,34 @@ export interface UpRequest extends BundleSource {
   planHash?: string;
 }
 
+/** The files and wishes that a deployment is to be taken to. */
+export type Wanted = Pick<Deployment, 'files' | 'options'>;
+
 export interface Prepared {
+  /** With what is wanted in it already; not stored. */
   deployment: Deployment;
-  isNew: boolean;
+  /** Null: there was none of that name. */
+  before: Wanted | null;
   compiled: CompiledDeployment;
   existing: Map<string, Node>;
   requests: NodeRequest[];
   provider: CloudProvider;
+  standing: DeploymentStanding;
+  diff: PlanDiff;
+  /** Units that go, or go from where they are. */
+  leaving: StandingUnit[];
+  notices: string[];
+  /** Nodes that others take the place of. */
+  replaced: ExistingNode[];
   plan: Plan;
+}
+
+interface Target {
+  wanted: Wanted;
+  isNew: boolean;
+  cloud: CloudProvider;
+  compiled: CompiledDeployment;
+  replace?: readonly string[];
 }
 
 /** Turns what was asked for into a deployment and the plan that takes it there; stores nothing. */
@@ -44,38 +67,98 @@ export class DeploymentPlanner {
     @Inject(Clouds) private readonly clouds: Clouds,
     @Inject(BundleLibrary) private readonly library: BundleLibrary,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
+    @Inject(StandingState) private readonly state: StandingState,
     @Inject(SECRET_BOX) private readonly secrets: SecretBox,
   ) {}
 
+  /** For a bundle as it was sent, under its own name or the one given. */
   async prepare(manager: EntityManager, request: UpRequest, actor = 'nobody'): Promise<Prepared> {
     const cloud = await this.clouds.provider(request.on);
     const files = sourceFiles(request, this.library);
     const options = request.options ?? {};
-    const bases = await cloud.bases();
-    if (bases.length === 0) throw nothingToDeploy(request.on);
-    const compiled = compileDeployment(files, this.library.roles, placeOptions(options, bases));
+    const compiled = await this.compile(cloud, { files, options });
     const name = request.name ?? compiled.bundle.name;
     const known = await manager.findOneBy(Deployment, { name, removedAt: IsNull() });
     if (known !== null) refuseOtherCloud(known, request.on);
-    const deployment = known ?? this.newDeployment(name, request.on, actor);
-    Object.assign(deployment, { files, options, bundle: compiled.bundle.name });
-    const provider = this.withContainers(cloud, deployment.id);
-    const nodes = await this.records.nodesOf(manager, deployment.id);
+    return this.difference(manager, known ?? this.newDeployment(name, request.on, actor), {
+      ...{ wanted: { files, options }, isNew: known === null, cloud, compiled },
+    });
+  }
+
+  /** For a deployment that is there; nodes under the keys in `replace` are let go, and others made in their place. */
+  async prepareChange(
+    manager: EntityManager,
+    deployment: Deployment,
+    wanted: Wanted,
+    replace: readonly string[] = [],
+  ): Promise<Prepared> {
+    const cloud = await this.clouds.provider(deployment.cloud);
+    const compiled = await this.compile(cloud, wanted);
+    return this.difference(manager, deployment, { wanted, isNew: false, cloud, compiled, replace });
+  }
+
+  private async compile(cloud: CloudProvider, { files, options }: Wanted): Promise<CompiledDeployment> {
+    const bases = await cloud.bases();
+    if (bases.length === 0) throw nothingToDeploy(cloud.kind);
+    return compileDeployment(files, this.library.roles, placeOptions(options, bases));
+  }
+
+  private async difference(manager: EntityManager, deployment: Deployment, to: Target): Promise<Prepared> {
+    const { wanted, compiled } = to;
+    const provider = this.withContainers(to.cloud, deployment.id);
+    const before = to.isNew ? null : { files: deployment.files, options: deployment.options };
+    Object.assign(deployment, wanted, { bundle: compiled.bundle.name });
+    const { nodes, replaced } = await this.nodes(manager, deployment, provider, to.replace ?? []);
     const existing = new Map(nodes.map((node) => [node.key, node]));
-    const requests = compiled.compiled.nodes.map((node): NodeRequest => ({
-      deploymentId: deployment.id,
-      deploymentName: deployment.name,
-      key: node.key,
-      constraints: node.constraints,
-      base: node.base,
-      container: node.container,
-      ...insideOf(node, compiled.compiled.units),
-      layout: options.layout ?? 'flat',
-      authorizedKeys: [deployment.sshPublicKey],
-      hostname: `${name}-${node.key}`,
-    }));
-    const plan = deploymentPlan({ requests, existing, unitSteps: compiled.compiled.plan.steps, provider });
-    return { deployment, isNew: known === null, compiled, existing, requests, provider, plan };
+    const standing = await this.state.of(manager, deployment, nodes);
+    const going = leavingUnits(standing, compiled);
+    const versions = await this.records.versionsOf(manager, deployment.id, going);
+    const removal = removalOfUnits(going, standing, (version) => this.laidBy(versions, version));
+    const { units, plan: whole, verify } = compiled.compiled;
+    const nodeKeys = new Map(units.map((unit) => [unit.name, unit.node]));
+    const diff = diffPlan(whole, without(standing, going), {
+      nodeOf: (key) => nodeKeys.get(key.slice(0, key.indexOf(':'))),
+      verify: new Set(verify),
+      disturbed: going.length > 0,
+    });
+    const requests = requestsOf(deployment, compiled);
+    const plan = deploymentPlan({
+      ...{ requests, existing, provider, unitSteps: diff.steps, removals: removal.steps },
+      ...{ replaced, changing: changingSteps(diff, standing) },
+    });
+    const { notices } = removal;
+    return {
+      ...{ deployment, before, compiled, existing, requests, provider },
+      ...{ standing, diff, leaving: going, notices, replaced, plan },
+    };
+  }
+
+  /** Those that stay, and those that are to be replaced: also what the cloud holds for one that never came to be. */
+  private async nodes(
+    manager: EntityManager,
+    deployment: Deployment,
+    provider: CloudProvider,
+    replace: readonly string[],
+  ): Promise<{ nodes: Node[]; replaced: ExistingNode[] }> {
+    const nodes = await this.records.nodesOf(manager, deployment.id);
+    if (replace.length === 0) return { nodes, replaced: [] };
+    // What is nested in a node goes with it.
+    const isLost = ({ key }: { key: string }) => replace.some((lost) => key === lost || key.startsWith(`${lost}/`));
+    const recorded = new Set(nodes.map((node) => identityOf(leaving(node))));
+    const held = (await provider.held(deployment.id)).filter((node) => !recorded.has(identityOf(node)));
+    const replaced = [...nodes.filter(isLost).map(leaving), ...held.filter(isLost)];
+    const unknown = replace.find((key) => !replaced.some((node) => node.key === key));
+    if (unknown === undefined) return { nodes: nodes.filter((node) => !isLost(node)), replaced };
+    throw new MusterError('invalid', `cannot replace ${unknown}: ${deployment.name} has no such node`, {
+      hint: `its nodes: ${[...nodes, ...held].map((node) => node.key).join(', ') || 'none'}`,
+    });
+  }
+
+  private laidBy(versions: ReadonlyMap<number, Wanted>, version: number): LaidBy {
+    const laid = versions.get(version);
+    if (laid === undefined) throw new MusterError('internal', `the files of version ${version} are not kept`);
+    const options = placeOptions(laid.options);
+    return { ...compileDeployment(laid.files, this.library.roles, options), options };
   }
 
   /** The deployment's cloud, and containers on its nodes. */
@@ -103,23 +186,6 @@ export class DeploymentPlanner {
   }
 }
 
-/** What a plan does, a line each. */
-export function changesOf(prepared: Prepared, previews: readonly NodePreview[]): string[] {
-  const { requests, existing, compiled } = prepared;
-  const choice = new Map(previews.map((preview) => [preview.key, preview.choice]));
-  const misfits = new Map(previews.map((preview) => [preview.key, preview.misfits ?? []]));
-  return [
-    ...requests
-      .filter((request) => !existing.has(request.key))
-      .flatMap(({ key, base }) => [
-        `deploy ${base.os}@${base.release} to node ${key}: ${choice.get(key) ?? ''}`,
-        ...(misfits.get(key) ?? []).map((line) => `  ${line}`),
-      ]),
-    ...compiled.compiled.units.map((unit) => `lay ${unit.role} as ${unit.name} on node ${unit.node}`),
-    ...surplusOf(prepared).map((node) => prepared.provider.removalOf(leaving(node), false).change),
-  ];
-}
-
 /** Nodes that the bundle names no longer. */
 export function surplusOf({ requests, existing }: Prepared): Node[] {
   const wanted = new Set(requests.map((request) => request.key));
@@ -129,6 +195,39 @@ export function surplusOf({ requests, existing }: Prepared): Node[] {
 /** What a cloud knows a node by, recorded or not: its machine, or the name that is the cloud's own. */
 export function identityOf({ machineId, name }: ExistingNode): string {
   return machineId ?? name;
+}
+
+function requestsOf(deployment: Deployment, { compiled }: CompiledDeployment): NodeRequest[] {
+  return compiled.nodes.map((node) => ({
+    deploymentId: deployment.id,
+    deploymentName: deployment.name,
+    key: node.key,
+    constraints: node.constraints,
+    base: node.base,
+    container: node.container,
+    ...insideOf(node, compiled.units),
+    layout: deployment.options.layout ?? 'flat',
+    authorizedKeys: [deployment.sshPublicKey],
+    hostname: `${deployment.name}-${node.key}`,
+  }));
+}
+
+/** Units that the bundle names no longer, or puts on another node: highest numbers first. */
+function leavingUnits(standing: DeploymentStanding, { compiled }: CompiledDeployment): StandingUnit[] {
+  const wanted = new Map(compiled.units.map((unit) => [unit.name, standing.nodes[unit.node]?.nodeId]));
+  return standing.units.filter((unit) => wanted.get(unit.name) !== unit.nodeId).reverse();
+}
+
+function without(standing: DeploymentStanding, leaving: readonly StandingUnit[]): DeploymentStanding {
+  const gone = new Set(leaving.map((unit) => unit.name));
+  const steps = [...standing.steps].filter(([key]) => !gone.has(key.slice(0, key.indexOf(':'))));
+  return { ...standing, steps: new Map(steps) };
+}
+
+/** Steps of units that stand already, wherever they are to be. */
+function changingSteps(diff: PlanDiff, standing: DeploymentStanding): ReadonlySet<string> {
+  const units = new Set(standing.units.map((unit) => unit.name));
+  return new Set([...diff.changes.keys()].filter((key) => units.has(key.slice(0, key.indexOf(':')))));
 }
 
 function nothingToDeploy(cloud: string): MusterError {

@@ -1,9 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, IsNull, type EntityManager } from 'typeorm';
+import { DataSource, In, IsNull, type EntityManager } from 'typeorm';
+import { loadBundle, type Bundle } from '../bundles/index.js';
 import { MusterError } from '../error.js';
+import type { Clock } from '../platform/clock.js';
+import { CLOCK } from '../platform/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
+import { DeploymentVersion } from './deployment-version.entity.js';
 import { Deployment } from './deployment.entity.js';
 import { Node } from './node.entity.js';
 
@@ -13,6 +17,7 @@ export class DeploymentRecords {
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(BundleLibrary) private readonly library: BundleLibrary,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   async list(): Promise<Deployment[]> {
@@ -33,6 +38,33 @@ export class DeploymentRecords {
 
   async nodesOf(manager: EntityManager, deploymentId: string): Promise<Node[]> {
     return manager.find(Node, { where: { deploymentId, removedAt: IsNull() }, order: { key: 'asc' } });
+  }
+
+  /** The files of some of its versions. */
+  async versionsOf(
+    manager: EntityManager,
+    deploymentId: string,
+    which: readonly { version: number }[],
+  ): Promise<Map<number, Pick<DeploymentVersion, 'files' | 'options'>>> {
+    const versions = await manager.findBy(DeploymentVersion, {
+      deploymentId,
+      version: In(which.map(({ version }) => version)),
+    });
+    return new Map(versions.map((each) => [each.version, each]));
+  }
+
+  /** Stores a deployment whose files or options have changed, as its next version. */
+  async saveVersion(manager: EntityManager, deployment: Deployment, isNew: boolean, actor: string): Promise<void> {
+    if (!isNew) deployment.version += 1;
+    await manager.save(Deployment, deployment);
+    const { id: deploymentId, version, files, options } = deployment;
+    const createdAt = this.clock.now();
+    await manager.insert(DeploymentVersion, { deploymentId, version, files, options, createdBy: actor, createdAt });
+  }
+
+  /** Null where these files are no bundle any more: a role has gone. */
+  bundleOf({ files }: Pick<Deployment, 'files'>): Bundle | null {
+    return loadBundle(files, this.library.roles).bundle;
   }
 
   /** The bundle of a deployment as it stands, compiled: its units and nodes. */

@@ -1,3 +1,4 @@
+import type { Setting } from '../bundles/index.js';
 import { Column, CreateDateColumn, Entity, Index, PrimaryGeneratedColumn } from 'typeorm';
 import type { BundleFile } from '../bundles/index.js';
 
@@ -23,7 +24,7 @@ export class Deployment {
   @Column({ type: 'jsonb' })
   files!: BundleFile[];
 
-  /** What was asked for besides the bundle: `{layout}`. */
+  /** What was asked for besides the bundle. */
   @Column({ type: 'jsonb', default: () => "'{}'" })
   options!: DeploymentOptions;
 
@@ -53,4 +54,6 @@ export interface DeploymentOptions {
   layout?: 'flat' | 'lvm';
   /** Instead of the bundle's base: `debian@12`. */
   base?: string;
+  /** What was set over the bundle since the last `up`; the last of the files says it. */
+  settings?: Setting[];
 }

@@ -5,8 +5,9 @@ import { ArtifactCache, artifactSource, ArtifactsModule } from '../artifacts/ind
 import { CloudsModule } from '../clouds/index.js';
 import { ImagesModule, ImagesService } from '../images/index.js';
 import { HandlerRegistry, nodeHandlers, PipelineModule, SubjectRegistry } from '../pipeline/index.js';
+import type { Clock } from '../platform/clock.js';
 import type { Settings } from '../platform/config/index.js';
-import { PlatformModule, SETTINGS } from '../platform/index.js';
+import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
 import { REMOTE, type Remote } from '../platform/remote/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { ContainerImageHandler, withStoredImages } from './containers/container-image.handler.js';
@@ -14,12 +15,14 @@ import { DeploymentOwner } from './deployment-owner.js';
 import { DeploymentPlanner } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { DeploymentsService } from './deployments.service.js';
+import { ForgetUnitHandler } from './forget-unit.handler.js';
 import { ForgetNodeHandler } from './forget-node.handler.js';
 import { KnownNodeHandler } from './known-node.handler.js';
 import { LaidDownHandler } from './laid-down.handler.js';
 import { DeploymentNodes } from './node-directory.js';
 import { RecordNodeHandler } from './record-node.handler.js';
 import { RemoveDeploymentHandler } from './remove-deployment.handler.js';
+import { StandingState } from './standing.js';
 import { TeardownService } from './teardown.service.js';
 import { VerifyService } from './verify.service.js';
 
@@ -29,6 +32,7 @@ import { VerifyService } from './verify.service.js';
     { provide: BundleLibrary, useFactory: () => new BundleLibrary() },
     DeploymentNodes,
     DeploymentRecords,
+    StandingState,
     DeploymentPlanner,
     DeploymentsService,
     TeardownService,
@@ -42,6 +46,8 @@ export class DeploymentsModule implements OnModuleInit {
     @Inject(SubjectRegistry) private readonly subjects: SubjectRegistry,
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
+    @Inject(StandingState) private readonly state: StandingState,
+    @Inject(CLOCK) private readonly clock: Clock,
     @Inject(REMOTE) private readonly remote: Remote,
     @Inject(ArtifactCache) private readonly cache: ArtifactCache,
     @Inject(ImagesService) private readonly images: ImagesService,
@@ -55,12 +61,13 @@ export class DeploymentsModule implements OnModuleInit {
       new RecordNodeHandler(dataSource, remote, nodes),
       new KnownNodeHandler(dataSource),
       new ForgetNodeHandler(dataSource),
+      new ForgetUnitHandler(dataSource, this.state),
       new RemoveDeploymentHandler(dataSource),
       new LaidDownHandler(),
       new ContainerImageHandler(this.images),
       ...nodeHandlers({ remote, nodes, artifacts }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);
-    this.subjects.register(new DeploymentOwner());
+    this.subjects.register(new DeploymentOwner(this.state, this.clock));
   }
 }

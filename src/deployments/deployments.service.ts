@@ -8,11 +8,13 @@ import type { Plan } from '../plan/index.js';
 import type { RemoteTarget } from '../platform/remote/index.js';
 import type { CompiledDeployment } from './compile-deployment.js';
 import { hashOfPlan, leaving } from './deployment-plan.js';
-import { changesOf, DeploymentPlanner, surplusOf, type UpRequest } from './deployment-planner.js';
+import { DeploymentPlanner, surplusOf, type Prepared, type UpRequest, type Wanted } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment } from './deployment.entity.js';
+import { changesOf, deploymentDiff, type DeploymentDiff } from './describe-change.js';
 import { DeploymentNodes } from './node-directory.js';
 import type { Node } from './node.entity.js';
+import { StandingState, type DeploymentStanding } from './standing.js';
 
 export interface DeploymentPreview {
   deployment: string;
@@ -24,7 +26,20 @@ export interface DeploymentPreview {
   plan: Plan;
   planHash: string;
   estimate: PlanEstimate;
+  diff: DeploymentDiff;
   diagnostics: Diagnostic[];
+}
+
+/** How a change is asked for. */
+export interface ChangeAsked {
+  /** `set`, `scale` … */
+  action: string;
+  title: string;
+  actor: string;
+  /** Run only the plan that was shown under this hash. */
+  planHash?: string;
+  /** Keys of nodes that are lost: others take their place. */
+  replace?: readonly string[];
 }
 
 /** Where a bundle, a cloud and the pipeline meet. */
@@ -36,22 +51,37 @@ export class DeploymentsService {
     @Inject(DeploymentPlanner) private readonly planner: DeploymentPlanner,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
     @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
+    @Inject(StandingState) private readonly state: StandingState,
   ) {}
 
   /** What `up` would do. Nothing is changed. */
   async plan(request: UpRequest): Promise<DeploymentPreview> {
-    const prepared = await this.planner.prepare(this.dataSource.manager, request);
-    const { deployment, provider, requests, existing, plan, compiled } = prepared;
+    return this.preview(await this.planner.prepare(this.dataSource.manager, request));
+  }
+
+  /** What taking a deployment that is there to other files or options would do. Nothing is changed. */
+  async planChange(
+    deployment: Deployment,
+    wanted: Wanted,
+    replace: readonly string[] = [],
+  ): Promise<DeploymentPreview> {
+    return this.preview(await this.planner.prepareChange(this.dataSource.manager, deployment, wanted, replace));
+  }
+
+  private async preview(prepared: Prepared): Promise<DeploymentPreview> {
+    const { deployment, before, provider, requests, existing, plan, compiled } = prepared;
     const missing = requests.filter((each) => !existing.has(each.key));
     const previews = await provider.preview(missing);
+    const diff = deploymentDiff(prepared, before === null ? null : this.records.bundleOf(before));
     return {
       deployment: deployment.name,
       cloud: deployment.cloud,
-      changes: changesOf(prepared, previews),
+      changes: changesOf(prepared, diff, previews),
       destroys: [
         ...previews.flatMap((preview) => preview.wipes),
         ...surplusOf(prepared).flatMap((node) => provider.removalOf(leaving(node), false).destroys),
       ],
+      diff,
       plan,
       planHash: hashOfPlan(plan, deployment),
       estimate: await this.runs.estimate(plan),
@@ -65,18 +95,28 @@ export class DeploymentsService {
     request: UpRequest,
     actor: string,
   ): Promise<{ deployment: Deployment; run: RunEntity }> {
-    const { deployment, isNew, plan, compiled } = await this.planner.prepare(manager, request, actor);
-    refuseOtherPlan(hashOfPlan(plan, deployment), request.planHash);
-    if (!isNew) deployment.version += 1;
-    await manager.save(Deployment, deployment);
-    const run = await this.runs.submit(manager, {
-      subject: { kind: 'deployment', id: deployment.id },
-      action: 'up',
-      title: `up ${compiled.bundle.name} as ${deployment.name} on ${deployment.cloud}`,
-      plan,
-      actor,
+    const prepared = await this.planner.prepare(manager, request, actor);
+    const { name, cloud, bundle } = prepared.deployment;
+    const title = `up ${bundle} as ${name} on ${cloud}`;
+    const run = await this.submit(manager, prepared, { action: 'up', title, actor, planHash: request.planHash });
+    return { deployment: prepared.deployment, run };
+  }
+
+  /** Takes a deployment that is there to other files or options. */
+  async change(manager: EntityManager, deployment: Deployment, wanted: Wanted, asked: ChangeAsked): Promise<RunEntity> {
+    const prepared = await this.planner.prepareChange(manager, deployment, wanted, asked.replace);
+    return this.submit(manager, prepared, asked);
+  }
+
+  private async submit(manager: EntityManager, prepared: Prepared, asked: ChangeAsked): Promise<RunEntity> {
+    const { deployment, before, diff, plan } = prepared;
+    const { action, title, actor } = asked;
+    refuseOtherPlan(hashOfPlan(plan, deployment), asked.planHash);
+    await this.records.saveVersion(manager, deployment, before === null, actor);
+    await this.state.doubt(manager, deployment.id, [...diff.changes.keys()]);
+    return this.runs.submit(manager, {
+      ...{ subject: { kind: 'deployment', id: deployment.id }, action, title, plan, actor },
     });
-    return { deployment, run };
   }
 
   list(): Promise<Deployment[]> {
@@ -90,6 +130,12 @@ export class DeploymentsService {
 
   nodesOf(manager: EntityManager, deploymentId: string): Promise<Node[]> {
     return this.records.nodesOf(manager, deploymentId);
+  }
+
+  /** What its units were laid down with, and what they published. */
+  async standing(deployment: Deployment): Promise<DeploymentStanding> {
+    const { manager } = this.dataSource;
+    return this.state.of(manager, deployment, await this.records.nodesOf(manager, deployment.id));
   }
 
   compiled(deployment: Deployment): CompiledDeployment {

@@ -6,5 +6,7 @@ export { DeploymentsModule } from './deployments.module.js';
 export type { UpRequest } from './deployment-planner.js';
 export { DeploymentsService, type DeploymentPreview } from './deployments.service.js';
 export { Node } from './node.entity.js';
+export type { PublishedValue } from './standing.js';
 export { TeardownService } from './teardown.service.js';
 export { VerifyService } from './verify.service.js';
+export { withSettings } from './with-settings.js';

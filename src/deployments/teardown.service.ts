@@ -23,7 +23,7 @@ export class TeardownService {
   async planDown(
     name: string,
     forget: readonly string[] = [],
-  ): Promise<Omit<DeploymentPreview, 'diagnostics' | 'estimate' | 'planHash'>> {
+  ): Promise<Omit<DeploymentPreview, 'diagnostics' | 'diff' | 'estimate' | 'planHash'>> {
     const deployment = await this.records.get(name);
     const { nodes, lost, plan, provider } = await this.removal(this.dataSource.manager, deployment, forget);
     const removals = nodes.map((node) => provider.removalOf(node, lost.has(node.key)));

@@ -26,7 +26,7 @@ export class Engine {
     checkTransitions('step', STEP_TRANSITIONS, 'waiting');
     const dispatcher = new Dispatcher(outside, { handlers, subjects });
     this.runs = new RunsService(outside, { handlers, subjects }, dispatcher);
-    this.worker = new StepWorker(outside, handlers, dispatcher, workerName);
+    this.worker = new StepWorker(outside, handlers, dispatcher, subjects, workerName);
     this.sweeper = new Sweeper(outside, dispatcher);
   }
 }

@@ -28,7 +28,7 @@ import {
   type RunView,
 } from './run-views.js';
 import { readLog, type LogPiece } from './step-log.js';
-import { readOutputs } from './step-outputs.js';
+import { readOutputs, readOutputsOfSteps } from './step-outputs.js';
 import { storeRun, type NewRun, type SubmitDependencies } from './submit-run.js';
 
 const LOG_POLL_MS = 300;
@@ -96,6 +96,14 @@ export class RunsService {
     options: { openSecrets?: boolean } = {},
   ): Promise<{ step: string; name: string; secret: boolean; value: JsonValue }[]> {
     return readOutputs(this.outside.database, runId, options.openSecrets === true ? this.outside.secrets : null);
+  }
+
+  /** What these steps published, of whatever run; secret values are opened, and must not leave memory. */
+  outputsOfSteps(
+    manager: EntityManager,
+    stepIds: readonly string[],
+  ): Promise<{ stepId: string; name: string; secret: boolean; value: JsonValue }[]> {
+    return readOutputsOfSteps(sqlOf(manager), stepIds, this.outside.secrets);
   }
 
   async log(runId: string, stepKey: string, offset = 0): Promise<LogPiece[]> {

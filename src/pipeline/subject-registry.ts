@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
-import type { Plan } from '../plan/index.js';
+import type { JsonObject, Plan } from '../plan/index.js';
 import type { RunEntity } from './run.entity.js';
 
 /** What the pipeline asks the owner of a kind of subject. All of it is optional, all of it runs in a transaction. */
@@ -12,6 +12,19 @@ export interface SubjectOwner {
   recompile?(manager: EntityManager, run: RunEntity): Promise<{ plan: Plan; basedOn: string } | null>;
   /** A run has ended, paused or gone on; written together with the run's new status. */
   runChanged?(manager: EntityManager, run: RunEntity): Promise<void>;
+  /** A step has succeeded; written together with its new status. */
+  stepSucceeded?(manager: EntityManager, step: SucceededStep): Promise<void>;
+}
+
+export interface SucceededStep {
+  subjectId: string;
+  runId: string;
+  stepId: string;
+  key: string;
+  kind: string;
+  /** As planned, with its references, and as it was run: that may hold secrets, so it goes nowhere as it is. */
+  input: JsonObject;
+  resolved: JsonObject;
 }
 
 export class SubjectRegistry {

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { messageOf } from '../error.js';
 import { claimStep, renewLeases, type Claim } from './claim.js';
+import type { Sql } from './database.js';
 import { Delivery, failureOf } from './delivery.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
@@ -8,6 +9,7 @@ import type { Outside } from './outside.js';
 import { settleStep, SupersededError, type Verdict } from './settle-step.js';
 import type { StepHandler, StepOutcome } from './step-handler.js';
 import { resolveInput } from './step-outputs.js';
+import type { SubjectRegistry } from './subject-registry.js';
 import { deadlineOf, decideVerdict } from './verdict.js';
 
 /** A handler that was told to stop has this long to come back before its word no longer counts. */
@@ -26,6 +28,7 @@ export class StepWorker {
     private readonly outside: Outside,
     private readonly handlers: HandlerRegistry,
     private readonly dispatcher: Dispatcher,
+    private readonly subjects: SubjectRegistry,
     /** Tells this worker from others in leases and attempts. */
     readonly name: string,
   ) {
@@ -221,7 +224,11 @@ export class StepWorker {
   private async settle(delivery: Delivery, verdict: Verdict): Promise<void> {
     const { clock, database, secrets } = this.outside;
     const next = await this.persistently(() =>
-      database.transaction((sql) => settleStep(sql, delivery.claim, verdict, clock.now(), secrets)),
+      database.transaction(async (sql) => {
+        const delivered = await settleStep(sql, delivery.claim, verdict, clock.now(), secrets);
+        if (verdict.kind === 'succeeded') await this.tellOwner(sql, delivery);
+        return delivered;
+      }),
     );
     this.deliveries.delete(delivery);
     if (next !== null && 'notBefore' in verdict) {
@@ -230,6 +237,13 @@ export class StepWorker {
       return;
     }
     await this.dispatcher.dispatch(delivery.runId);
+  }
+
+  private async tellOwner(sql: Sql, delivery: Delivery): Promise<void> {
+    const { claim } = delivery;
+    const { subjectId, runId, stepId, key, kind, input } = claim;
+    const step = { subjectId, runId, stepId, key, kind, input, resolved: delivery.input };
+    await this.subjects.find(claim.subjectKind)?.stepSucceeded?.(sql.manager, step);
   }
 
   /**

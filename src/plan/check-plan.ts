@@ -105,7 +105,7 @@ function checkReferences(spec: StepSpec, byKey: ReadonlyMap<string, StepSpec>): 
     if (typeof reference.step !== 'string' || typeof reference.name !== 'string') {
       return [{ at: spec.key, message: 'an output reference needs a step and a name' }];
     }
-    if (before.has(reference.step)) return [];
+    if (before.has(reference.step) || typeof reference.stepId === 'string') return [];
     return [
       { at: spec.key, message: `it uses "${reference.name}" of "${reference.step}", but does not come after it` },
     ];

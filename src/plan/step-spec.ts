@@ -5,12 +5,22 @@ import type { JsonObject, JsonValue } from './json.js';
  * when the step starts; a step that refers to another must come after it.
  */
 export interface OutputReference {
-  $output: { step: string; name: string };
+  $output: {
+    step: string;
+    name: string;
+    /** The id of a step of an earlier run about the same subject that published it; absent: a step of this plan did. */
+    stepId?: string;
+  };
 }
 
 /** The JSON that says "the value `name` that step `step` published". */
 export function outputOf(step: string, name: string): JsonObject & OutputReference {
   return { $output: { step, name } };
+}
+
+/** The JSON that says "what a step of an earlier run about the same subject published". */
+export function storedOutputOf(stepId: string, step: string, name: string): JsonObject & OutputReference {
+  return { $output: { step, name, stepId } };
 }
 
 /**

@@ -204,6 +204,36 @@ steps:
     expect(steps.map((step) => step.kind)).toEqual(['machine.abandon', 'deployment.remove']);
   });
 
+  it('are changed by what is set over their bundle, after the plan was shown', async () => {
+    const diff = await api.cli(['diff', 'other']);
+    expect(diff.code).toBe(1);
+    expect(diff.stdout).toContain('lay os as ubuntu/0');
+    const ambiguous = await api.cli(['scale', 'ubuntu=3']);
+    expect(ambiguous.code).toBe(2);
+    expect(ambiguous.stderr).toContain('other, trial');
+    const shown = await api.cli(['scale', 'ubuntu=3', '-D', 'other']);
+    expect(shown.code).toBe(4);
+    expect(shown.stderr).toContain('lay os as ubuntu/2 on node ubuntu-2');
+    const scaled = await api.cli(['scale', 'ubuntu=3', '-D', 'other', '--yes', '--detach', '--json']);
+    expect(scaled.stderr).toBe('');
+    const { run } = JSON.parse(scaled.stdout) as { run: { id: string } };
+    const { title, steps } = JSON.parse((await api.cli(['runs', 'show', run.id, '--json'])).stdout) as RunDetail;
+    expect(title).toBe('scale other ubuntu.num_units=3');
+    expect(steps.map(({ key }) => key)).toContain('ubuntu/2:settle');
+    const wrong = await api.cli(['set', 'ubuntu', 'nothing=1', '-D', 'other']);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('role "os" has no option "nothing"');
+    for (const words of [
+      ['set', 'ubuntu'],
+      ['set', 'x'],
+      ['scale', 'ubuntu'],
+      ['scale', 'ubuntu=-1'],
+    ])
+      expect((await api.cli(words)).code).toBe(2);
+    expect((await api.cli(['scale', 'etcd=1'])).code).toBe(3);
+    await api.cli(['cancel', run.id]);
+  });
+
   it('have no node to log in to before they are up', async () => {
     const answer = await api.cli(['ssh', 'other:0']);
     expect(answer.code).toBe(3);

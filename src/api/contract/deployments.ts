@@ -85,6 +85,33 @@ export const deploymentDetail = deployment
   .meta({ id: 'DeploymentDetail' });
 export type DeploymentDetail = z.infer<typeof deploymentDetail>;
 
+/** The difference between a bundle and a deployment. */
+const deploymentDiff = z
+  .object({
+    nodes: z.array(z.object({ key: z.string(), change: z.enum(['add', 'remove']), name: z.string().nullable() })),
+    units: z.array(
+      z.object({
+        unit: z.string(),
+        change: z.enum(['add', 'remove', 'move', 'change']),
+        role: z.string().nullable(),
+        node: z.string().nullable().describe('Where it is afterwards'),
+        from: z.string().nullable().describe('Where it was'),
+        steps: z.array(z.object({ step: z.string(), why: z.enum(['new', 'changed', 'follows', 'again', 'verify']) })),
+      }),
+    ),
+    options: z.array(
+      z.object({
+        application: z.string(),
+        option: z.string(),
+        before: z.string().nullable().describe('null: the default'),
+        after: z.string().nullable(),
+      }),
+    ),
+    keptBack: z.array(z.string()).describe('Steps that differ, but are done once and not done again'),
+    unchanged: z.number().int().describe('Units with nothing to do'),
+  })
+  .meta({ id: 'DeploymentDiff' });
+
 export const planReply = z
   .object({
     deployment: z.string(),
@@ -93,7 +120,8 @@ export const planReply = z
     changes: z.array(z.string()),
     /** What will be overwritten or erased. */
     destroys: z.array(z.string()),
-    steps: z.array(plannedStep),
+    steps: z.array(plannedStep).describe('Empty: there is nothing to do'),
+    diff: deploymentDiff,
     diagnostics: z.array(diagnostic),
     estimate: z.object({
       seconds: z.number().int().describe('From how long such steps took here'),
@@ -177,7 +205,7 @@ export const deploymentsRoutes = {
     summary: 'What `down` would do',
     role: 'viewer',
     query: z.strictObject({ forget: z.string().max(10_000).optional().describe('Keys of nodes, by comma') }),
-    response: planReply.omit({ diagnostics: true, estimate: true, planHash: true }),
+    response: planReply.omit({ diagnostics: true, diff: true, estimate: true, planHash: true }),
   }),
   verify: route({
     id: 'deployments.verify',

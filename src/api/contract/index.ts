@@ -1,4 +1,5 @@
 import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
+import { changesRoutes } from './changes.js';
 import { cloudsRoutes } from './clouds.js';
 import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
 import { imagesRoutes } from './images.js';
@@ -9,6 +10,7 @@ import type { Route } from './route.js';
 import { eventsRoutes, runsRoutes } from './runs.js';
 
 export * from './access.js';
+export * from './changes.js';
 export * from './clouds.js';
 export * from './deployments.js';
 export * from './images.js';
@@ -25,6 +27,7 @@ export const ALL_ROUTES: readonly Route[] = [
   machinesRoutes,
   acceptRulesRoutes,
   deploymentsRoutes,
+  changesRoutes,
   bundlesRoutes,
   cloudsRoutes,
   rolesRoutes,

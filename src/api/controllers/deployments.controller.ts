@@ -1,12 +1,13 @@
 import { Controller, Inject, Param } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { Principal } from '../../access/index.js';
 import {
   DeploymentsService,
   TeardownService,
   VerifyService,
   type Deployment as StoredDeployment,
+  type PublishedValue,
   type UpRequest,
 } from '../../deployments/index.js';
 import { MusterError } from '../../error.js';
@@ -23,6 +24,7 @@ import {
   type Run,
 } from '../contract/index.js';
 import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
+import { DeploymentRuns } from '../deployment-runs.js';
 import { MachineDirectory } from '../machine-directory.js';
 import { deploymentView, downPlanView, nodeView, planView, unitViews } from '../views/deployment-view.js';
 import { runSummaryView, runView } from '../views/run-view.js';
@@ -33,6 +35,7 @@ export class DeploymentsController {
     @Inject(DeploymentsService) private readonly deployments: DeploymentsService,
     @Inject(TeardownService) private readonly teardown: TeardownService,
     @Inject(VerifyService) private readonly verification: VerifyService,
+    @Inject(DeploymentRuns) private readonly started: DeploymentRuns,
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(MachineDirectory) private readonly machines: MachineDirectory,
     @InjectDataSource() private readonly dataSource: DataSource,
@@ -50,13 +53,15 @@ export class DeploymentsController {
     const deployment = await this.deployments.get(reference);
     const nodes = await this.deployments.nodesOf(this.dataSource.manager, deployment.id);
     const runs = await this.runs.list({ subject: { kind: 'deployment', id: deployment.id } });
-    const laid = runs.find((run) => run.action === 'up');
+    const laid = runs.find((run) => !LEAVES_UNITS.has(run.action));
     const run = laid === undefined ? null : await this.runs.get(laid.id);
+    const standing = await this.deployments.standing(deployment);
+    const stands = new Set(standing.units.map((unit) => unit.name));
     return {
       ...(await this.view(deployment)),
       nodes: nodes.map(nodeView),
-      units: unitViews(this.deployments.compiled(deployment), nodes, run),
-      outputs: run === null ? {} : await this.openOutputs(run.id),
+      units: unitViews(this.deployments.compiled(deployment), nodes, stands, run),
+      outputs: openOutputs(standing.published),
     };
   }
 
@@ -102,7 +107,7 @@ export class DeploymentsController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
-    return this.started(reference, note, (deployment) =>
+    return this.started.begin(reference, note, (deployment) =>
       Promise.resolve((manager) => this.teardown.down(manager, deployment, who.name, body.forget)),
     );
   }
@@ -113,7 +118,7 @@ export class DeploymentsController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
-    return this.started(reference, note, async (deployment) => {
+    return this.started.begin(reference, note, async (deployment) => {
       const plan = await this.verification.planVerify(deployment);
       return (manager) => this.verification.verify(manager, deployment, plan, who.name);
     });
@@ -140,25 +145,6 @@ export class DeploymentsController {
     });
   }
 
-  /** `prepare` reads what it needs before the transaction begins, and gives what is done in it. */
-  private async started(
-    reference: string,
-    note: AuditNote,
-    prepare: (deployment: StoredDeployment) => Promise<(manager: EntityManager) => Promise<{ id: string }>>,
-  ): Promise<{ run: Run }> {
-    const deployment = await this.deployments.get(reference);
-    const { name } = deployment;
-    note.subject = `deployments/${name}`;
-    const submit = await prepare(deployment);
-    const id = await note.change(async (manager) => {
-      const run = await submit(manager);
-      note.after = { run: run.id };
-      return run.id;
-    });
-    await this.runs.nudge(id);
-    return { run: runView(await this.runs.get(id), name) };
-  }
-
   private async view(deployment: StoredDeployment): Promise<Deployment> {
     const [latest] = await this.runs.list({ subject: { kind: 'deployment', id: deployment.id }, limit: 1 });
     if (latest === undefined) return deploymentView(deployment, null);
@@ -168,12 +154,15 @@ export class DeploymentsController {
       : runView(await this.runs.get(latest.id), deployment.name);
     return deploymentView(deployment, run);
   }
+}
 
-  /** What the steps published and may be shown, by step and name. */
-  private async openOutputs(runId: string): Promise<Record<string, unknown>> {
-    const outputs = (await this.runs.outputs(runId)).filter((output) => !output.secret);
-    return Object.fromEntries(outputs.map((output) => [`${output.step}.${output.name}`, output.value]));
-  }
+/** Actions of runs that say nothing of how units are laid. */
+const LEAVES_UNITS = new Set(['verify', 'action', 'down']);
+
+/** What units published and may be shown, by step and name. */
+function openOutputs(published: readonly PublishedValue[]): Record<string, unknown> {
+  const open = published.filter(({ secret }) => !secret);
+  return Object.fromEntries(open.map(({ unit, step, name, value }) => [`${unit}:${step}.${name}`, value]));
 }
 
 function requestOf(body: BodyOf<typeof deploymentsRoutes.plan>): UpRequest {

@@ -40,22 +40,31 @@ function statusOf(run: Run | null): Deployment['status'] {
 
 type Unit = DeploymentDetail['units'][number];
 
-/** Units as the bundle wants them; what each does is read from its steps in the latest run that lays it down. */
-export function unitViews(compiled: CompiledDeployment, nodes: readonly Node[], run: RunView | null): Unit[] {
+/**
+ * Units as the bundle wants them; what each does is read from its steps in the latest run that changed the deployment.
+ * One that the run had nothing to do with stands as it was.
+ */
+export function unitViews(
+  compiled: CompiledDeployment,
+  nodes: readonly Node[],
+  standing: ReadonlySet<string>,
+  run: RunView | null,
+): Unit[] {
   const addresses = new Map(nodes.map((node) => [node.key, node.address]));
   return compiled.compiled.units.map(({ name, application, role, node }) => {
     const steps = run?.steps.filter((step) => step.key.startsWith(`${name}:`)) ?? [];
     const address = addresses.get(node) ?? null;
-    return { name, application, role, node, address, ...unitStatus(steps) };
+    return { name, application, role, node, address, ...unitStatus(steps, standing.has(name)) };
   });
 }
 
-function unitStatus(steps: readonly StepView[]): Pick<Unit, 'status' | 'message'> {
+function unitStatus(steps: readonly StepView[], stands: boolean): Pick<Unit, 'status' | 'message'> {
   const bad = steps.find((step) => step.status === 'failed' || step.status === 'needs-operator');
   if (bad !== undefined) return { status: 'failed', message: `${bad.title}: ${bad.reason ?? bad.status}` };
   const now = steps.find((step) => step.status === 'running');
   if (now !== undefined) return { status: 'working', message: now.title };
   const left = steps.find((step) => step.status !== 'succeeded' && step.status !== 'skipped');
+  if (steps.length === 0 && stands) return { status: 'ready', message: null };
   if (steps.length === 0 || left !== undefined) return { status: 'waiting', message: left?.title ?? null };
   return { status: 'ready', message: null };
 }
@@ -66,11 +75,11 @@ export function nodeView(node: Node): DeploymentDetail['nodes'][number] {
 }
 
 export function planView(preview: DeploymentPreview): PlanReply {
-  const { planHash, estimate, diagnostics } = preview;
-  return { ...downPlanView(preview), planHash, estimate, diagnostics: diagnostics.map(diagnosticView) };
+  const { planHash, diff, estimate, diagnostics } = preview;
+  return { ...downPlanView(preview), diff, planHash, estimate, diagnostics: diagnostics.map(diagnosticView) };
 }
 
-export function downPlanView(preview: Omit<DeploymentPreview, 'diagnostics' | 'estimate' | 'planHash'>) {
+export function downPlanView(preview: Omit<DeploymentPreview, 'diagnostics' | 'diff' | 'estimate' | 'planHash'>) {
   const { deployment, cloud, changes, destroys, plan } = preview;
   return { deployment, cloud, changes, destroys, steps: plannedSteps(plan) };
 }

@@ -1,0 +1,140 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { createHash } from 'node:crypto';
+import { In, IsNull, type EntityManager } from 'typeorm';
+import { isUnitStep, stepDigest, type KnownDeployment, type Standing } from '../bundles/index.js';
+import { RunsService, type SucceededStep } from '../pipeline/index.js';
+import { storedOutputOf, type JsonValue } from '../plan/index.js';
+import { SECRET_BOX } from '../platform/index.js';
+import type { SecretBox } from '../platform/secrets/index.js';
+import { AppliedStepEntity } from './applied-step.entity.js';
+import { Deployment } from './deployment.entity.js';
+import { Node } from './node.entity.js';
+
+/** One unit that has been laid down, wholly or in part. */
+export interface StandingUnit {
+  name: string;
+  nodeId: string;
+  /** The newest of the deployment's files that laid a step of it. */
+  version: number;
+}
+
+/** What a value that a unit published is: where it is stored, and itself unless it is secret. */
+export interface PublishedValue {
+  unit: string;
+  step: string;
+  name: string;
+  stepId: string;
+  secret: boolean;
+  value: JsonValue;
+}
+
+/** A deployment as it stands: its nodes, the units on them and what these published. */
+export interface DeploymentStanding extends Standing {
+  units: StandingUnit[];
+  published: PublishedValue[];
+}
+
+/** Remembers what units were laid down with, step by step. */
+@Injectable()
+export class StandingState {
+  constructor(
+    @Inject(RunsService) private readonly runs: RunsService,
+    @Inject(SECRET_BOX) private readonly secrets: SecretBox,
+  ) {}
+
+  async of(manager: EntityManager, deployment: Deployment, nodes: readonly Node[]): Promise<DeploymentStanding> {
+    const there = new Set(nodes.map((node) => node.id));
+    const rows = (await manager.findBy(AppliedStepEntity, { deploymentId: deployment.id })).filter((row) =>
+      there.has(row.nodeId),
+    );
+    const published = await this.publishedBy(manager, rows);
+    const outputs = new Map<string, Record<string, JsonValue>>();
+    for (const { stepId, name, value } of published) outputs.set(stepId, { ...outputs.get(stepId), [name]: value });
+    return {
+      nodes: Object.fromEntries(
+        nodes.map(({ key, id, address, architecture }) => [key, { nodeId: id, address, architecture }]),
+      ),
+      steps: new Map(
+        rows.map(({ unit, step, nodeId, digest, stepId }) => [
+          `${unit}:${step}`,
+          { nodeId, digest, stepId, outputs: outputs.get(stepId) ?? {} },
+        ]),
+      ),
+      digestKey: this.digestKey(deployment),
+      units: unitsOf(rows),
+      published,
+    };
+  }
+
+  private async publishedBy(manager: EntityManager, rows: readonly AppliedStepEntity[]): Promise<PublishedValue[]> {
+    const byId = new Map(rows.map((row) => [row.stepId, row]));
+    const values = await this.runs.outputsOfSteps(manager, [...byId.keys()]);
+    return values.flatMap(({ stepId, name, secret, value }) => {
+      const row = byId.get(stepId);
+      return row === undefined ? [] : [{ unit: row.unit, step: row.step, name, stepId, secret, value }];
+    });
+  }
+
+  /** A key of the deployment's own, which is kept sealed. */
+  private digestKey(deployment: Deployment): string {
+    const privateKey = this.secrets.open(deployment.sshPrivateKey, deployment.id);
+    return createHash('sha256').update(`step digests\n${privateKey}`).digest('hex');
+  }
+
+  /** In the transaction that records the step's success. */
+  async record(manager: EntityManager, now: Date, step: SucceededStep): Promise<void> {
+    const { nodeId } = step.resolved;
+    if (step.kind !== 'node.script' || !isUnitStep(step.key) || typeof nodeId !== 'string') return;
+    const deployment = await manager.findOneBy(Deployment, { id: step.subjectId });
+    const node = await manager.findOneBy(Node, { id: nodeId, removedAt: IsNull() });
+    if (deployment === null || node === null) return;
+    const colon = step.key.indexOf(':');
+    await manager.save(
+      AppliedStepEntity,
+      Object.assign(new AppliedStepEntity(), {
+        deploymentId: deployment.id,
+        unit: step.key.slice(0, colon),
+        step: step.key.slice(colon + 1),
+        nodeId: node.id,
+        version: deployment.version,
+        digest: stepDigest(this.digestKey(deployment), step.input, step.resolved),
+        stepId: step.stepId,
+        appliedAt: now,
+      }),
+    );
+  }
+
+  /** These are about to run again: until they have, nobody knows what they were run with. What they published stays. */
+  async doubt(manager: EntityManager, deploymentId: string, keys: readonly string[]): Promise<void> {
+    await manager.query(
+      `update applied_step set digest = null where deployment_id = $1 and unit || ':' || step = any($2)`,
+      [deploymentId, keys],
+    );
+  }
+
+  /** The unit is gone from the node. */
+  async forget(manager: EntityManager, deploymentId: string, unit: string, nodeId: string): Promise<void> {
+    await manager.delete(AppliedStepEntity, { deploymentId, unit, nodeId });
+  }
+
+  async forgetNodes(manager: EntityManager, nodeIds: readonly string[]): Promise<void> {
+    await manager.delete(AppliedStepEntity, { nodeId: In([...nodeIds]) });
+  }
+}
+
+/** As the bundle compiler wants it: values are named by where they are stored, so no plan holds a secret. */
+export function knownDeployment(standing: DeploymentStanding): KnownDeployment {
+  const published: Record<string, Record<string, JsonValue>> = {};
+  for (const { unit, step, name, stepId } of standing.published)
+    published[unit] = { ...published[unit], [name]: storedOutputOf(stepId, `${unit}:${step}`, name) };
+  return { nodes: standing.nodes, published, units: new Set(standing.units.map((unit) => unit.name)) };
+}
+
+function unitsOf(rows: readonly AppliedStepEntity[]): StandingUnit[] {
+  const units = new Map<string, StandingUnit>();
+  for (const { unit, nodeId, version } of rows) {
+    const known = units.get(unit);
+    if (known === undefined || known.version < version) units.set(unit, { name: unit, nodeId, version });
+  }
+  return [...units.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
