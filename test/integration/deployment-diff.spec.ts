@@ -20,7 +20,7 @@ peers: {cluster: store-cluster}
 steps:
   install: {run: install.sh, repeatable: true}
   join: {run: join.sh, after: [install]}
-  identify: {run: identify.sh, after: [join], publishes: [url], secrets: [key], repeatable: true}
+  identify: {run: identify.sh, after: [join], publishes: [url], secrets: {key: [cluster]}, repeatable: true}
   configure: {run: configure.sh, after: [identify, cluster], repeatable: true}
   health: {run: health.sh, on: verify, repeatable: true}
   remove: {run: remove.sh, on: remove, repeatable: true}
