@@ -88,7 +88,7 @@ function deploymentText(deployment: DeploymentDetail): string {
       ['reason', deployment.reason],
       ['run', run === null ? null : `${run.title}: ${run.status}, ${progressOf(deployment)}`],
       ['created', `${age(deployment.createdAt, now)} by ${deployment.createdBy}`],
-      ...Object.entries(deployment.outputs).map(([key, value]) => [key, JSON.stringify(value)] as const),
+      ...Object.entries(deployment.outputs).map(([key, value]) => [key, outputText(deployment, key, value)] as const),
     ]),
     table(
       ['node', 'name', 'address'],
@@ -99,6 +99,11 @@ function deploymentText(deployment: DeploymentDetail): string {
       deployment.units.map((unit) => [unit.name, unit.role, unit.node, unit.address, unit.status, unit.message ?? '']),
     ),
   ].join('\n\n');
+}
+
+function outputText(deployment: DeploymentDetail, key: string, value: unknown): string {
+  if (value === null) return `a secret: muster outputs ${deployment.name} ${key}`;
+  return typeof value === 'string' && !value.includes('\n') ? value : JSON.stringify(value);
 }
 
 function deploymentRow(deployment: Deployment) {

@@ -18,6 +18,7 @@ import { registerStatus } from './cmd-status.js';
 import { registerSubnets } from './cmd-subnets.js';
 import { registerTokens } from './cmd-tokens.js';
 import { registerUp } from './cmd-up.js';
+import { registerOutputs } from './cmd-outputs.js';
 import { CliContext, type CliIo, type GlobalOptions, type Register } from './context.js';
 import { CliError, codeOf, EXIT, type ExitCode } from './exit-code.js';
 import { paint, plain } from './format.js';
@@ -30,6 +31,7 @@ const COMMANDS: readonly Register[] = [
   registerDown,
   registerRuns,
   registerSsh,
+  registerOutputs,
   registerMachines,
   registerAcceptRules,
   registerImages,

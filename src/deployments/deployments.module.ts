@@ -11,6 +11,7 @@ import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
 import { REMOTE, type Remote } from '../platform/remote/index.js';
 import { BundleLibrary } from './bundle-library.js';
 import { ContainerImageHandler, withStoredImages } from './containers/container-image.handler.js';
+import { BundleOutputs } from './bundle-outputs.js';
 import { DeploymentOwner } from './deployment-owner.js';
 import { DeploymentPlanner } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
@@ -37,8 +38,9 @@ import { VerifyService } from './verify.service.js';
     DeploymentsService,
     TeardownService,
     VerifyService,
+    BundleOutputs,
   ],
-  exports: [DeploymentsService, TeardownService, VerifyService, BundleLibrary],
+  exports: [DeploymentsService, TeardownService, VerifyService, BundleLibrary, BundleOutputs],
 })
 export class DeploymentsModule implements OnModuleInit {
   constructor(

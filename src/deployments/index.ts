@@ -1,4 +1,5 @@
 export { BundleLibrary } from './bundle-library.js';
+export { BundleOutputs, type BundleOutput } from './bundle-outputs.js';
 export { sourceFiles, type BundleSource } from './bundle-source.js';
 export { compileDeployment, type CompiledDeployment } from './compile-deployment.js';
 export { Deployment, type DeploymentOptions } from './deployment.entity.js';

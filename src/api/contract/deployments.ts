@@ -80,7 +80,7 @@ export const deploymentDetail = deployment
   .extend({
     nodes: z.array(deploymentNode),
     units: z.array(unit),
-    outputs: anyObject,
+    outputs: anyObject.describe('What its bundle names as its outputs; null: a secret, see `outputs.open`'),
   })
   .meta({ id: 'DeploymentDetail' });
 export type DeploymentDetail = z.infer<typeof deploymentDetail>;
@@ -215,6 +215,14 @@ export const deploymentsRoutes = {
     role: 'operator',
     response: z.object({ run }),
     status: 202,
+  }),
+  openOutput: route({
+    id: 'deployments.open-output',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/outputs/:output/open',
+    summary: "One of the outputs that its bundle names, opened where it is a secret: the cluster's kubeconfig",
+    role: 'operator',
+    response: z.object({ name: z.string(), secret: z.boolean(), value: z.unknown() }),
   }),
   machineConnection: route({
     id: 'machines.connection',

@@ -3,11 +3,12 @@ import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import type { Principal } from '../../access/index.js';
 import {
+  BundleOutputs,
+  type BundleOutput,
   DeploymentsService,
   TeardownService,
   VerifyService,
   type Deployment as StoredDeployment,
-  type PublishedValue,
   type UpRequest,
 } from '../../deployments/index.js';
 import { MusterError } from '../../error.js';
@@ -36,6 +37,7 @@ export class DeploymentsController {
     @Inject(TeardownService) private readonly teardown: TeardownService,
     @Inject(VerifyService) private readonly verification: VerifyService,
     @Inject(DeploymentRuns) private readonly started: DeploymentRuns,
+    @Inject(BundleOutputs) private readonly outputs: BundleOutputs,
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(MachineDirectory) private readonly machines: MachineDirectory,
     @InjectDataSource() private readonly dataSource: DataSource,
@@ -61,7 +63,7 @@ export class DeploymentsController {
       ...(await this.view(deployment)),
       nodes: nodes.map(nodeView),
       units: unitViews(this.deployments.compiled(deployment), nodes, stands, run),
-      outputs: openOutputs(standing.published),
+      outputs: Object.fromEntries((await this.outputs.list(deployment)).map(({ name, value }) => [name, value])),
     };
   }
 
@@ -124,6 +126,11 @@ export class DeploymentsController {
     });
   }
 
+  @Endpoint(deploymentsRoutes.openOutput)
+  async openOutput(@Param('deployment') reference: string, @Param('output') name: string): Promise<BundleOutput> {
+    return this.outputs.open(await this.deployments.get(reference), name);
+  }
+
   @Endpoint(deploymentsRoutes.connection)
   connection(@Param('deployment') reference: string, @Param('node') node: string): Promise<Connection> {
     return this.deployments.connection(reference, node.replaceAll('~', '/'));
@@ -158,12 +165,6 @@ export class DeploymentsController {
 
 /** Actions of runs that say nothing of how units are laid. */
 const LEAVES_UNITS = new Set(['verify', 'action', 'down']);
-
-/** What units published and may be shown, by step and name. */
-function openOutputs(published: readonly PublishedValue[]): Record<string, unknown> {
-  const open = published.filter(({ secret }) => !secret);
-  return Object.fromEntries(open.map(({ unit, step, name, value }) => [`${unit}:${step}.${name}`, value]));
-}
 
 function requestOf(body: BodyOf<typeof deploymentsRoutes.plan>): UpRequest {
   const { bundle, files, overlays, name, on, layout, base } = body;
