@@ -132,14 +132,17 @@ class Compilation {
   /** The verify steps that the bundle chose: all, where it does not say. Those that publish to others go along. */
   chosenVerify(): Plan['steps'] {
     const chosen = this.input.bundle.settings.verify.map(({ value }) => value);
-    return this.steps(
+    const all = this.steps('verify', () => true);
+    if (chosen.length === 0) return all;
+    const steps = this.steps(
       'verify',
       (step, unit) =>
-        chosen.length === 0 ||
-        step.publishes.length > 0 ||
-        chosen.includes(step.name) ||
-        chosen.includes(`${unit.application}:${step.name}`),
+        step.publishes.length > 0 || chosen.includes(step.name) || chosen.includes(`${unit.application}:${step.name}`),
     );
+    // What was not chosen is not waited for.
+    const left = new Set(all.map(({ key }) => key));
+    for (const { key } of steps) left.delete(key);
+    return steps.map((step) => ({ ...step, after: step.after.filter((key) => !left.has(key)) }));
   }
 
   remove(): Plan['steps'] {
