@@ -32,6 +32,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'kubernetes',
+          include: ['test/kubernetes/**/*.spec.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'machines',
           include: ['test/machines/**/*.spec.ts'],
           setupFiles: ['test/support/setup.ts'],

@@ -28,6 +28,35 @@ describe.each(shippedBundleNames())('the shipped bundle %s', (name) => {
   });
 });
 
+describe('bundles/kubernetes-core', () => {
+  it('gives the kubeconfig as an output', () => {
+    expect(compileBundle(loaded('kubernetes-core')).outputs).toMatchObject({
+      kubeconfig: { step: 'kubernetes-control-plane/0:bootstrap', name: 'kubeconfig' },
+    });
+  });
+
+  it('can be verified by one of its steps, which then waits for none that was not chosen', () => {
+    const overlay = { name: 'o.yaml', text: 'muster: {verify: [kubernetes-smoke]}' };
+    const roles = shippedRoles();
+    const { bundle } = loadBundle([shippedBundle('kubernetes-core'), overlay], roles);
+    if (!bundle) throw new Error('cannot load it');
+    const { steps } = compileBundle({ bundle, roles }).plan;
+    const keys = new Set(steps.map((step) => step.key));
+    expect(keys).toContain('kubernetes-control-plane/0:kubernetes-smoke');
+    expect(keys).not.toContain('kubernetes-control-plane/0:nodes-ready');
+    const missing = steps.flatMap((step) => step.after).filter((key) => !keys.has(key) && !key.startsWith('node/'));
+    expect(missing).toEqual([]);
+  });
+
+  it('shows the key of service accounts to no step but those of the control plane', () => {
+    const { steps } = compileBundle(loaded('canonical-kubernetes')).plan;
+    const told = steps.filter((step) => JSON.stringify(step.input).includes('"name":"service_account_key"'));
+    expect(told.map((step) => step.key.replace(/\/\d.*/, ''))).toContain('kubernetes-control-plane');
+    expect(new Set(told.map((step) => step.key.replace(/\/\d.*/, '')))).toEqual(new Set(['kubernetes-control-plane']));
+    expect(JSON.stringify(steps.map((step) => step.input.environment))).not.toContain('service_account_key');
+  });
+});
+
 describe('bundles/lxd-fan', () => {
   it('lays LXD and a fan on two machines, and verifies from container to container', () => {
     const { nodes, units, plan } = compileBundle(loaded('lxd-fan'));

@@ -1,0 +1,18 @@
+#!/bin/bash
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
+
+missing=()
+command -v containerd >/dev/null || missing+=(containerd)
+command -v runc >/dev/null || missing+=(runc)
+# kubelet and kube-proxy call these.
+command -v iptables >/dev/null || missing+=(iptables)
+command -v conntrack >/dev/null || missing+=(conntrack)
+if [ "${#missing[@]}" -gt 0 ]; then
+  echo "installing ${missing[*]}"
+  apt-get -q update
+  apt-get -q install -y --no-install-recommends "${missing[@]}"
+fi
+install -d -m 0755 /usr/local/lib/muster
+install -m 0755 containerd-cgroups.sh /usr/local/lib/muster/containerd-cgroups
+containerd --version

@@ -1,0 +1,19 @@
+#!/bin/bash
+# Ends every container of Kubernetes' and forgets its images; the package stays.
+set -euo pipefail
+command -v ctr >/dev/null || exit 0
+
+for task in $(ctr -n k8s.io tasks list -q 2>/dev/null || true); do
+  ctr -n k8s.io tasks kill -s KILL "$task" 2>/dev/null || true
+  ctr -n k8s.io tasks delete --force "$task" >/dev/null 2>&1 || true
+done
+for container in $(ctr -n k8s.io containers list -q 2>/dev/null || true); do
+  ctr -n k8s.io containers delete "$container" 2>/dev/null || true
+done
+for image in $(ctr -n k8s.io images list -q 2>/dev/null || true); do
+  ctr -n k8s.io images remove "$image" >/dev/null 2>&1 || true
+done
+systemctl disable --quiet --now containerd.service muster-container-cgroups.service 2>/dev/null || true
+rm -rf /etc/containerd/config.toml /etc/containerd/certs.d /etc/systemd/system/muster-container-cgroups.service \
+  /usr/local/lib/muster/containerd-cgroups /var/lib/muster/images
+systemctl daemon-reload

@@ -1,0 +1,4 @@
+#!/bin/bash
+set -euo pipefail
+
+rm -rf "${MUSTER_AUTHORITY_DIRECTORY:-/etc/muster/authority}"

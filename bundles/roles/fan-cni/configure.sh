@@ -1,0 +1,71 @@
+#!/bin/bash
+# Lays the fan as the role fan does, without its DHCP: here the CNI gives the addresses.
+set -euo pipefail
+PATH=$PATH:/usr/sbin:/sbin
+
+[[ $OPT_OVERLAY =~ ^([0-9]{1,3})\. ]] || { echo "cannot read the overlay \"$OPT_OVERLAY\"" >&2; exit 78; }
+name=${BASH_REMATCH[1]}
+directory=/etc/muster/fan
+if grep -qx 'DHCP=true' "$directory/$name.conf" 2>/dev/null; then
+  echo "cannot give pods the fan $name: its own DHCP gives its addresses; set dhcp of the role fan to false" >&2
+  exit 78
+fi
+
+write() { # write FILE: standard input, in one piece
+  cat >"$1.new"
+  mv "$1.new" "$1"
+}
+
+write "$directory/$name.conf" <<CONF
+OVERLAY=$OPT_OVERLAY
+UNDERLAY=$OPT_UNDERLAY
+ADDRESS=$ADDRESS
+MODE=$OPT_MODE
+VNI=$OPT_VNI
+PORT=$OPT_PORT
+MASQUERADE=true
+DHCP=false
+CONF
+for ((index = 0; index < REL_HOSTS_UNITS; index++)); do
+  peer=REL_HOSTS_${index}_ADDRESS
+  echo "${!peer}"
+done | write "$directory/$name.peers"
+
+/usr/local/lib/muster/fan up "$name"
+systemctl enable --quiet "muster-fan@$name.service"
+systemctl start "muster-fan@$name.service"
+
+declare -A fan
+while IFS='=' read -r key value; do fan[$key]=$value; done < <(/usr/local/lib/muster/fan show "$name")
+mkdir -p /etc/cni/net.d
+# Pods on one bridge that speak by a service's address must pass the packet filter; kube-proxy masks them where they cannot.
+if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables; fi
+write /etc/cni/net.d/10-fan.conflist <<CNI
+{
+  "cniVersion": "0.4.0",
+  "name": "fan",
+  "plugins": [
+    {
+      "type": "bridge",
+      "bridge": "${fan[bridge]}",
+      "isGateway": true,
+      "ipMasq": false,
+      "hairpinMode": true,
+      "mtu": ${fan[mtu]},
+      "ipam": {
+        "type": "host-local",
+        "ranges": [[{"subnet": "${fan[slice]}", "gateway": "${fan[bridge_address]}"}]],
+        "routes": [{"dst": "0.0.0.0/0"}]
+      }
+    },
+    {"type": "portmap", "capabilities": {"portMappings": true}}
+  ]
+}
+CNI
+{
+  echo "pod_cidr=${fan[overlay]}"
+  echo "slice=${fan[slice]}"
+  echo "bridge=${fan[bridge]}"
+  echo "bridge_address=${fan[bridge_address]}"
+} >>"$MUSTER_OUTPUT"
+echo "pods get addresses of ${fan[slice]}"

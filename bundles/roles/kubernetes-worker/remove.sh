@@ -1,0 +1,8 @@
+#!/bin/bash
+set -euo pipefail
+. ./kubernetes.sh
+. ./node.sh
+
+remove_node
+rm -rf /etc/kubernetes /run/muster/kube*.started
+rm -f /usr/local/bin/kube{let,-proxy,ctl}
