@@ -46,10 +46,20 @@ interface Wanted {
   renewDays?: number;
   names?: string;
   unit?: string;
+  /** The authority is given the requests of the time before, as when another unit alone asks. */
+  replay?: boolean;
 }
 
+let earlier = '';
+
 /** One application of a deployment: a unit asks, the authority signs, the unit takes what it got. */
-async function apply({ lifetimeSeconds, renewDays = 60, names = 'IP:10.0.0.1', unit = 'etcd/0' }: Wanted) {
+async function apply({
+  lifetimeSeconds,
+  renewDays = 60,
+  names = 'IP:10.0.0.1',
+  unit = 'etcd/0',
+  replay = false,
+}: Wanted) {
   const [application = '', number = ''] = unit.split('/');
   const ca = (await run('bash authority.sh')).published.ca ?? '';
   const asked = await run(REQUEST, {
@@ -57,11 +67,13 @@ async function apply({ lifetimeSeconds, renewDays = 60, names = 'IP:10.0.0.1', u
     NAMES: names,
     ADMIN: application === 'etcd' ? '/CN=health' : '/O=system:masters/CN=admin',
   });
+  const requests = replay ? earlier : (asked.published.requests ?? '');
+  earlier = requests;
   const signed = await run('bash sign.sh', {
     OPT_CERTIFICATE_SECONDS: String(lifetimeSeconds),
     REL_CLIENT_UNITS: '1',
     REL_CLIENT_0_UNIT: unit,
-    REL_CLIENT_0_REQUESTS: asked.published.requests ?? '',
+    REL_CLIENT_0_REQUESTS: requests,
   });
   const certificate = signed.published[`certificate.${application}.${number}`] ?? '';
   const taken = await run(TAKE, { REL_CERTIFICATES_0_CA: ca, REL_CERTIFICATES_0_CERTIFICATE: certificate });
@@ -107,6 +119,14 @@ describe('certificates of a deployment', { timeout: 60_000 }, () => {
     expect(Date.parse(certificate('server').validTo)).toBeLessThan(Date.now());
     expect(await apply({ lifetimeSeconds: 365 * DAY, renewDays: 0 })).toBe('server admin');
     expect(Date.parse(certificate('server').validTo)).toBeGreaterThan(Date.now());
+  });
+
+  it('may be signed once more by what was asked earlier', async () => {
+    await apply({ lifetimeSeconds: 365 * DAY });
+    const before = certificate('server').serialNumber;
+    expect(await apply({ lifetimeSeconds: 365 * DAY, replay: true })).toBe('server admin');
+    expect(certificate('server').serialNumber).not.toBe(before);
+    expect(await apply({ lifetimeSeconds: 365 * DAY })).toBe('');
   });
 
   it('are made anew for other names', async () => {

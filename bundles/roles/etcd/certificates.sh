@@ -56,7 +56,8 @@ take_certificates() {
     # Whether it is in time is for those who are shown it: clocks of nodes may differ.
     openssl verify -no_check_time -CAfile "$pki/ca.crt" "$pki/$name.new" >/dev/null
     mv "$pki/$name.new" "$pki/$name.crt"
-    mv "$pki/$name.asking" "$pki/$name.asked"
+    # An earlier request may have been signed once more: what was asked for is known already.
+    [ ! -e "$pki/$name.asking" ] || mv "$pki/$name.asking" "$pki/$name.asked"
     renewed+=" $name"
     name=''
   done <<<"${REL_CERTIFICATES_0_CERTIFICATE:-}"
