@@ -14,6 +14,7 @@ import { Artifacts1790000020000 } from './1790000020000-artifacts.js';
 import { NodesOnHosts1790000021000 } from './1790000021000-nodes-on-hosts.js';
 import { Clouds1790000025000 } from './1790000025000-clouds.js';
 import { DeploymentState1790000030000 } from './1790000030000-deployment-state.js';
+import { Schedules1790000031000 } from './1790000031000-schedules.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -32,4 +33,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   NodesOnHosts1790000021000,
   Clouds1790000025000,
   DeploymentState1790000030000,
+  Schedules1790000031000,
 ];

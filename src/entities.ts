@@ -5,6 +5,8 @@ import { DeploymentVersion } from './deployments/deployment-version.entity.js';
 import { Cloud } from './clouds/cloud.entity.js';
 import { CloudHost } from './clouds/ssh/cloud-host.entity.js';
 import { Deployment } from './deployments/deployment.entity.js';
+import { ScheduleFiring } from './deployments/schedules/schedule-firing.entity.js';
+import { Schedule } from './deployments/schedules/schedule.entity.js';
 import { Node } from './deployments/node.entity.js';
 import { ImageFile } from './images/image-file.entity.js';
 import { Image } from './images/image.entity.js';
@@ -29,5 +31,7 @@ export const ENTITIES: (abstract new (...args: never[]) => object)[] = [
   Deployment,
   DeploymentVersion,
   AppliedStepEntity,
+  Schedule,
+  ScheduleFiring,
   Node,
 ];

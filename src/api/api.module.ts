@@ -27,6 +27,7 @@ import { MachineOperationsController } from './controllers/machine-operations.co
 import { MachinesController } from './controllers/machines.controller.js';
 import { RolesController } from './controllers/roles.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
+import { SchedulesController } from './controllers/schedules.controller.js';
 import { SubnetsController } from './controllers/subnets.controller.js';
 import { SystemController } from './controllers/system.controller.js';
 import { DeploymentRuns } from './deployment-runs.js';
@@ -65,6 +66,7 @@ import { SubjectNames } from './subject-names.js';
     MachineOperationsController,
     DeploymentsController,
     ChangesController,
+    SchedulesController,
     BundlesController,
     CloudsController,
     RolesController,

@@ -2,6 +2,7 @@ import { parseBase, type Base } from './base.js';
 import { parseConstraints, type Constraints } from './constraints.js';
 import type { Diagnostics } from './diagnostics.js';
 import type { Includes } from './include.js';
+import { readSchedules, type BundleSchedule } from './schedules.js';
 import type { Located, Span } from './source.js';
 import {
   entriesOf,
@@ -82,6 +83,7 @@ export interface BundleSettings {
   network: Map<string, Located<string>>;
   verify: Located<string>[];
   outputs: Map<string, Located<string>>;
+  schedules: Map<string, BundleSchedule>;
 }
 
 /** Kept for who published the bundle, and named in a notice: we do not act on these. */
@@ -194,6 +196,7 @@ class BundleReader {
       clouds: this.texts(valueOf(node, 'clouds')).map((cloud) => cloud.value),
       questions: itemsOf(valueOf(node, 'questions')).map((question) => this.question(question)),
       network: new Map(networkValues),
+      schedules: readSchedules(valueOf(node, 'schedules'), this.diagnostics),
       verify: this.texts(valueOf(node, 'verify')),
       outputs: new Map(
         entriesOf(valueOf(node, 'outputs')).map(([name, { value }]) => [

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MISSED_POLICIES, OVERLAP_POLICIES, SCHEDULE_ACTIONS } from './schedules.js';
 
 const text = z.union([z.string(), z.number(), z.boolean()], { error: 'text' });
 const count = z.int({ error: 'a whole number of 0 or more' }).min(0, { error: 'a whole number of 0 or more' });
@@ -48,6 +49,31 @@ const question = object({
   default: text.optional(),
 });
 
+const duration = z
+  .string({ error: 'a time such as 90s, 10m or 2h' })
+  .regex(/^\d{1,5}[smh]$/, { error: 'a time such as 90s, 10m or 2h' });
+
+const schedule = object({
+  cron: text.describe('Five fields: minute, hour, day of month, month, day of week'),
+  tz: text.optional().describe('Time zone: Europe/London; UTC where it is not said'),
+  action: z.enum(SCHEDULE_ACTIONS, { error: `one of ${SCHEDULE_ACTIONS.join(', ')}` }),
+  overlap: z
+    .enum(OVERLAP_POLICIES, { error: `one of ${OVERLAP_POLICIES.join(', ')}` })
+    .optional()
+    .describe('Where another run is still on'),
+  missed: z
+    .enum(MISSED_POLICIES, { error: `one of ${MISSED_POLICIES.join(', ')}` })
+    .optional()
+    .describe('For times that went by while no server was there'),
+  'start-within': duration.optional().describe('It may still begin this long after its time; 5m where it is not said'),
+  longest: duration.optional().describe('It is cancelled when it has taken this long'),
+  'stop-after': z
+    .int({ error: 'a whole number above 0' })
+    .min(1, { error: 'a whole number above 0' })
+    .optional()
+    .describe('Failures in a row after which it is paused'),
+});
+
 const muster = object({
   bases: texts.optional().describe('Tried in order: the first that every role supports and the cloud can give'),
   clouds: texts.optional(),
@@ -55,6 +81,7 @@ const muster = object({
   network: object({ fan: object({ overlay: text.optional(), underlay: text.optional() }).optional() }).optional(),
   verify: texts.optional().describe('The verify steps to run, as step or application:step; all of them by default'),
   outputs: map(text).optional().describe('name: application.key'),
+  schedules: map(schedule).optional().describe('What is done to the deployment by itself, and when'),
 });
 
 const endpoints = z.array(z.union([text, texts]), { error: 'a pair of endpoints' }).length(2, {
@@ -91,10 +118,6 @@ const option = object({
   choices: texts.optional(),
   from: text.optional().describe("The bundle's own setting that is the default: network.fan.overlay"),
 });
-
-const duration = z
-  .string({ error: 'a time such as 90s, 10m or 2h' })
-  .regex(/^\d{1,5}[smh]$/, { error: 'a time such as 90s, 10m or 2h' });
 
 const occasions = ['apply', 'verify', 'remove', 'action'] as const;
 

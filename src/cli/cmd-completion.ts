@@ -1,11 +1,11 @@
 import { Argument, type Command } from 'commander';
-import { bundlesRoutes, deploymentsRoutes, machinesRoutes } from '../api/contract/index.js';
+import { bundlesRoutes, deploymentsRoutes, machinesRoutes, schedulesRoutes } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 
 /** Longer would be felt at the prompt. */
 const NAMES_TIMEOUT_MS = 1000;
 
-type NamedThing = 'machines' | 'deployments' | 'bundles';
+type NamedThing = 'machines' | 'deployments' | 'bundles' | 'schedules';
 
 /** Which names an argument takes, by what the help calls it. */
 const NAMED: Record<string, NamedThing> = {
@@ -15,6 +15,7 @@ const NAMED: Record<string, NamedThing> = {
   run: 'deployments',
   name: 'deployments',
   target: 'machines',
+  schedule: 'schedules',
 };
 
 const SCRIPTS = {
@@ -78,6 +79,7 @@ async function namesOf(context: CliContext, kind: NamedThing): Promise<string[]>
     machines: () => context.api.call(machinesRoutes.list, { query: { limit: 500 } }, signal),
     deployments: () => context.api.call(deploymentsRoutes.list, {}, signal),
     bundles: () => context.api.call(bundlesRoutes.list, {}, signal),
+    schedules: () => context.api.call(schedulesRoutes.list, {}, signal),
   };
   try {
     const { items } = await lists[kind]();

@@ -13,6 +13,7 @@ import { registerLogs } from './cmd-logs.js';
 import { registerMachines } from './cmd-machines.js';
 import { registerRoles } from './cmd-roles.js';
 import { registerRuns } from './cmd-runs.js';
+import { registerSchedules } from './cmd-schedules.js';
 import { registerSsh } from './cmd-ssh.js';
 import { registerStatus } from './cmd-status.js';
 import { registerSubnets } from './cmd-subnets.js';
@@ -30,6 +31,7 @@ const COMMANDS: readonly Register[] = [
   registerLogs,
   registerDown,
   registerRuns,
+  registerSchedules,
   registerSsh,
   registerOutputs,
   registerMachines,

@@ -73,14 +73,22 @@ export class DeploymentPlanner {
 
   /** For a bundle as it was sent, under its own name or the one given. */
   async prepare(manager: EntityManager, request: UpRequest, actor = 'nobody'): Promise<Prepared> {
-    const cloud = await this.clouds.provider(request.on);
-    const files = sourceFiles(request, this.library);
-    const options = request.options ?? {};
+    const wanted = { files: sourceFiles(request, this.library), options: request.options ?? {} };
+    return this.prepareFiles(manager, { ...wanted, name: request.name, on: request.on }, actor);
+  }
+
+  /** For files; a deployment of that name may be there, or not. */
+  async prepareFiles(
+    manager: EntityManager,
+    { files, options, on, ...given }: Wanted & { on: string; name?: string },
+    actor: string,
+  ): Promise<Prepared> {
+    const cloud = await this.clouds.provider(on);
     const compiled = await this.compile(cloud, { files, options });
-    const name = request.name ?? compiled.bundle.name;
+    const name = given.name ?? compiled.bundle.name;
     const known = await manager.findOneBy(Deployment, { name, removedAt: IsNull() });
-    if (known !== null) refuseOtherCloud(known, request.on);
-    return this.difference(manager, known ?? this.newDeployment(name, request.on, actor), {
+    if (known !== null) refuseOtherCloud(known, on);
+    return this.difference(manager, known ?? this.newDeployment(name, on, actor), {
       ...{ wanted: { files, options }, isNew: known === null, cloud, compiled },
     });
   }

@@ -23,6 +23,10 @@ import { LaidDownHandler } from './laid-down.handler.js';
 import { DeploymentNodes } from './node-directory.js';
 import { RecordNodeHandler } from './record-node.handler.js';
 import { RemoveDeploymentHandler } from './remove-deployment.handler.js';
+import { ScheduleClock } from './schedules/schedule-clock.js';
+import { ScheduleRunner } from './schedules/schedule-runner.js';
+import { ScheduledActions } from './schedules/scheduled-actions.js';
+import { SchedulesService } from './schedules/schedules.service.js';
 import { StandingState } from './standing.js';
 import { TeardownService } from './teardown.service.js';
 import { VerifyService } from './verify.service.js';
@@ -34,13 +38,17 @@ import { VerifyService } from './verify.service.js';
     DeploymentNodes,
     DeploymentRecords,
     StandingState,
+    SchedulesService,
+    ScheduledActions,
+    ScheduleRunner,
+    ScheduleClock,
     DeploymentPlanner,
     DeploymentsService,
     TeardownService,
     VerifyService,
     BundleOutputs,
   ],
-  exports: [DeploymentsService, TeardownService, VerifyService, BundleLibrary, BundleOutputs],
+  exports: [DeploymentsService, SchedulesService, TeardownService, VerifyService, BundleLibrary, BundleOutputs],
 })
 export class DeploymentsModule implements OnModuleInit {
   constructor(

@@ -14,6 +14,7 @@ import { Deployment } from './deployment.entity.js';
 import { changesOf, deploymentDiff, type DeploymentDiff } from './describe-change.js';
 import { DeploymentNodes } from './node-directory.js';
 import type { Node } from './node.entity.js';
+import { SchedulesService } from './schedules/schedules.service.js';
 import { StandingState, type DeploymentStanding } from './standing.js';
 
 export interface DeploymentPreview {
@@ -52,6 +53,7 @@ export class DeploymentsService {
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
     @Inject(DeploymentNodes) private readonly nodes: DeploymentNodes,
     @Inject(StandingState) private readonly state: StandingState,
+    @Inject(SchedulesService) private readonly schedules: SchedulesService,
   ) {}
 
   /** What `up` would do. Nothing is changed. */
@@ -102,6 +104,18 @@ export class DeploymentsService {
     return { deployment: prepared.deployment, run };
   }
 
+  /** Lays down once more what has been taken down, under its name. */
+  async layAgain(
+    manager: EntityManager,
+    removed: Deployment,
+    actor: string,
+  ): Promise<{ deployment: Deployment; run: RunEntity }> {
+    const { name, cloud, files, options } = removed;
+    const prepared = await this.planner.prepareFiles(manager, { files, options, name, on: cloud }, actor);
+    const run = await this.submit(manager, prepared, { action: 'up', title: `up ${name} again on ${cloud}`, actor });
+    return { deployment: prepared.deployment, run };
+  }
+
   /** Takes a deployment that is there to other files or options. */
   async change(manager: EntityManager, deployment: Deployment, wanted: Wanted, asked: ChangeAsked): Promise<RunEntity> {
     const prepared = await this.planner.prepareChange(manager, deployment, wanted, asked.replace);
@@ -109,10 +123,11 @@ export class DeploymentsService {
   }
 
   private async submit(manager: EntityManager, prepared: Prepared, asked: ChangeAsked): Promise<RunEntity> {
-    const { deployment, before, diff, plan } = prepared;
+    const { deployment, before, compiled, diff, plan } = prepared;
     const { action, title, actor } = asked;
     refuseOtherPlan(hashOfPlan(plan, deployment), asked.planHash);
     await this.records.saveVersion(manager, deployment, before === null, actor);
+    await this.schedules.adopt(manager, deployment.name, compiled.bundle.settings.schedules, actor);
     await this.state.doubt(manager, deployment.id, [...diff.changes.keys()]);
     return this.runs.submit(manager, {
       ...{ subject: { kind: 'deployment', id: deployment.id }, action, title, plan, actor },

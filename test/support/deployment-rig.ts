@@ -16,6 +16,9 @@ import { KnownNodeHandler } from '../../src/deployments/known-node.handler.js';
 import { DeploymentNodes } from '../../src/deployments/node-directory.js';
 import { RecordNodeHandler } from '../../src/deployments/record-node.handler.js';
 import { RemoveDeploymentHandler } from '../../src/deployments/remove-deployment.handler.js';
+import { ScheduleRunner } from '../../src/deployments/schedules/schedule-runner.js';
+import { ScheduledActions } from '../../src/deployments/schedules/scheduled-actions.js';
+import { SchedulesService } from '../../src/deployments/schedules/schedules.service.js';
 import { StandingState } from '../../src/deployments/standing.js';
 import { TeardownService } from '../../src/deployments/teardown.service.js';
 import { VerifyService } from '../../src/deployments/verify.service.js';
@@ -27,6 +30,16 @@ import type { SecretBox } from '../../src/platform/secrets/index.js';
 import type { Datastores } from './datastores.js';
 import { handler, reversingSecretBox, TestEngine } from './pipeline-engine.js';
 import { Sshd } from './sshd.js';
+
+/** Stands still until it is set. */
+export class SetClock {
+  time = new Date('2026-11-26T12:00:00Z');
+  now = () => this.time;
+  set(time: string): void {
+    this.time = new Date(time);
+  }
+  sleep = systemClock.sleep;
+}
 
 /** Deployments as in life: engine, stores, SSH and scripts are real; only the cloud is scripted: each node is an sshd. */
 export class DeploymentRig {
@@ -42,6 +55,10 @@ export class DeploymentRig {
   records!: DeploymentRecords;
   planner!: DeploymentPlanner;
   state!: StandingState;
+  schedules!: SchedulesService;
+  actions!: ScheduledActions;
+  /** Of schedules alone: engine and scripts live in real time. */
+  readonly clock = new SetClock();
   private readonly spare: Sshd[] = [];
   private readonly remote = new SshRemote({ connectTimeoutMs: 1000 });
 
@@ -61,7 +78,8 @@ export class DeploymentRig {
     return rig;
   }
 
-  private build(): void {
+  /** Engine and services anew, over the same database. */
+  build(): void {
     const { dataSource } = this;
     const secrets = reversingSecretBox as unknown as SecretBox;
     const runs = new Proxy({} as RunsService, {
@@ -77,9 +95,19 @@ export class DeploymentRig {
     this.records = new DeploymentRecords(dataSource, library, systemClock);
     this.planner = new DeploymentPlanner(clouds, library, this.records, this.state, secrets);
     const directory = new DeploymentNodes(dataSource, secrets);
-    this.deployments = new DeploymentsService(dataSource, runs, this.planner, this.records, directory, this.state);
+    this.schedules = new SchedulesService(dataSource, this.clock);
+    this.deployments = new DeploymentsService(
+      dataSource,
+      runs,
+      this.planner,
+      this.records,
+      directory,
+      this.state,
+      this.schedules,
+    );
     this.teardown = new TeardownService(dataSource, runs, this.planner, this.records);
     this.verification = new VerifyService(dataSource, runs, this.state, this.records);
+    this.actions = new ScheduledActions(this.deployments, this.teardown, this.verification);
     const environment = {
       MUSTER_ROOT: join(this.folder, 'muster'),
       MUSTER_BOOT_ID_FILE: join(this.folder, 'boot_id'),
@@ -175,6 +203,11 @@ export class DeploymentRig {
     const lines = readFileSync(file, 'utf8').trim().split('\n');
     rmSync(file);
     return lines;
+  }
+
+  /** One scheduler; there may be several. */
+  runner(): ScheduleRunner {
+    return new ScheduleRunner(this.dataSource, this.engine.runs, this.actions, this.clock);
   }
 
   request(text: string) {

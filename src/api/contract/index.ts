@@ -8,6 +8,7 @@ import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
 import { rolesRoutes } from './roles.js';
 import type { Route } from './route.js';
 import { eventsRoutes, runsRoutes } from './runs.js';
+import { schedulesRoutes } from './schedules.js';
 
 export * from './access.js';
 export * from './changes.js';
@@ -20,6 +21,7 @@ export * from './problem.js';
 export * from './roles.js';
 export * from './route.js';
 export * from './runs.js';
+export * from './schedules.js';
 
 /** The whole API. */
 export const ALL_ROUTES: readonly Route[] = [
@@ -28,6 +30,7 @@ export const ALL_ROUTES: readonly Route[] = [
   acceptRulesRoutes,
   deploymentsRoutes,
   changesRoutes,
+  schedulesRoutes,
   bundlesRoutes,
   cloudsRoutes,
   rolesRoutes,
