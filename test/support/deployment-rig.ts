@@ -38,7 +38,7 @@ export class SetClock {
   set(time: string): void {
     this.time = new Date(time);
   }
-  sleep = systemClock.sleep;
+  sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(ms, signal);
 }
 
 /** Deployments as in life: engine, stores, SSH and scripts are real; only the cloud is scripted: each node is an sshd. */
