@@ -77,10 +77,10 @@ module.exports = {
     },
     {
       name: 'pure-rooms',
-      comment: 'protocol, plan and bundles do no I/O and know no framework',
+      comment: 'protocol, plan and bundles do no I/O and know no framework; croner is used to reckon times alone',
       severity: 'error',
       from: { path: '^src/(protocol|plan|bundles)/', pathNot: '\\.spec\\.ts$' },
-      to: { dependencyTypes: ['npm'], pathNot: 'node_modules/(yaml|zod)/' },
+      to: { dependencyTypes: ['npm'], pathNot: 'node_modules/(croner|yaml|zod)/' },
     },
     ...roomRules,
   ],
