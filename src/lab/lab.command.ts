@@ -22,6 +22,11 @@ export function registerLab(program: Command): void {
     .option('--secure-boot', 'UEFI firmware that starts signed programs alone')
     .option('--arch <arch>', 'amd64')
     .option('--bundle <bundle>', 'a shipped one, a file, or none: machines that are off (default: lxd-fan)')
+    .option('--cores <number>', 'of each machine (default: 1, or what the bundle needs)')
+    .option('--memory <MiB>', 'of each machine (default: 1024, or what the bundle needs)')
+    .option('--disk <GiB>', 'of each machine (default: 8, or what the bundle needs)')
+    .option('--overlay <file>', 'to lay over the bundle; may be given several times', collect, [])
+    .option('--artifacts <folder>', 'where artifacts are, by host and path, instead of on the Internet')
     .option('--keep', 'use the lab that is there, rather than a new one')
     .addHelpText('after', '\nExamples:\n  npm run lab\n  npm run lab -- --machines 1 --firmware uefi --bundle ubuntu')
     .action(async (given: Record<string, unknown>) => {
@@ -69,6 +74,10 @@ async function describe(rack: Rack): Promise<string> {
     'processes:',
     ...rack.processes.map((each) => `  ${String(each.pid).padEnd(10)} ${each.what}${each.alive ? '' : ' (ended)'}`),
   ].join('\n');
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
 }
 
 function print(text: string): void {

@@ -20,6 +20,7 @@ export interface MachineSpec {
   nic?: NicModel;
   disks?: DiskSpec[];
   memoryMegabytes?: number;
+  cores?: number;
   /** Lower case with colons; default: one of its own. */
   mac?: string;
 }
@@ -33,6 +34,7 @@ export interface RackMachine {
   nic: NicModel;
   disks: DiskSpec[];
   memoryMegabytes: number;
+  cores: number;
   /** SMBIOS UUID, lower case. */
   uuid: string;
   mac: string;
@@ -72,7 +74,7 @@ export function qemuArguments(machine: RackMachine, accelerator: Accelerator): s
     ...['-S', '-action', 'shutdown=pause'],
     ...['-machine', machineType(machine), '-accel', accelerator],
     ...(accelerator === 'kvm' ? ['-cpu', 'host'] : []),
-    ...['-smp', '1', '-m', String(machine.memoryMegabytes), '-uuid', machine.uuid],
+    ...['-smp', String(machine.cores), '-m', String(machine.memoryMegabytes), '-uuid', machine.uuid],
     ...['-qmp', `unix:${machine.socket},server=on,wait=off`],
     ...['-chardev', `file,id=serial0,path=${machine.serialLog},append=on`, '-serial', 'chardev:serial0'],
     // Key generation in the guest waits for entropy otherwise.

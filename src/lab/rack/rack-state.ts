@@ -18,6 +18,7 @@ const rackMachine = z.object({
   nic: z.enum(['virtio', 'e1000']),
   disks: z.array(z.object({ bus: z.enum(['virtio', 'ahci', 'nvme']), sizeGigabytes: z.number() })),
   memoryMegabytes: z.number(),
+  cores: z.number().default(1),
   uuid: z.string(),
   mac: z.string(),
   tap: z.string(),

@@ -180,6 +180,7 @@ export class Rack {
       nic: spec.nic ?? 'virtio',
       disks: spec.disks ?? [{ bus: 'virtio', sizeGigabytes: 8 }],
       memoryMegabytes: spec.memoryMegabytes ?? 1024,
+      cores: spec.cores ?? 1,
       uuid: randomUUID(),
       // 52:54:00 is the prefix that QEMU's machines use.
       mac: spec.mac ?? `52:54:00:${[...randomBytes(3)].map((byte) => byte.toString(16).padStart(2, '0')).join(':')}`,

@@ -25,3 +25,12 @@ it('names every wrong option at once', () => {
 it('refuses HTTP boot for BIOS', () => {
   expect(() => readLabOptions({ firmware: 'bios', boot: 'http' })).toThrow(/BIOS has neither/);
 });
+
+it('builds machines as large as the bundle needs them, or as ordered', () => {
+  const sizes = (given: Record<string, unknown>) =>
+    machinesOf(readLabOptions({ machines: 1, ...given })).map((each) => [each.cores, each.memoryMegabytes, each.disks]);
+  expect(sizes({})).toEqual([[undefined, undefined, undefined]]);
+  expect(sizes({ bundle: 'kubernetes-core', memory: '8192' })).toEqual([
+    [2, 8192, [{ bus: 'virtio', sizeGigabytes: 20 }]],
+  ]);
+});

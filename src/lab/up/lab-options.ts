@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { MusterError } from '../../error.js';
 import type { MachineSpec } from '../rack/machine-spec.js';
+import { needsOf } from './bundle-needs.js';
 
 const schema = z.object({
   machines: z.coerce.number().int().min(1).max(32),
@@ -10,6 +11,11 @@ const schema = z.object({
   arch: z.enum(['amd64']),
   bundle: z.string().min(1),
   keep: z.boolean(),
+  cores: z.coerce.number().int().min(1).max(16).optional(),
+  memory: z.coerce.number().int().min(512).max(65_536).optional(),
+  disk: z.coerce.number().int().min(4).max(1024).optional(),
+  overlay: z.array(z.string().min(1)),
+  artifacts: z.string().min(1).optional(),
 });
 export type LabOptions = z.infer<typeof schema>;
 
@@ -21,6 +27,7 @@ export const DEFAULT_LAB_OPTIONS: LabOptions = {
   arch: 'amd64',
   bundle: 'lxd-fan',
   keep: false,
+  overlay: [],
 };
 
 /** Throws one error that names every wrong option. */
@@ -43,9 +50,18 @@ export function readLabOptions(given: Record<string, unknown>): LabOptions {
 export function machinesOf(options: LabOptions): MachineSpec[] {
   return Array.from({ length: options.machines }, (_, index): MachineSpec => {
     const firmware = options.firmware === 'mixed' ? (index % 2 === 0 ? 'bios' : 'uefi') : options.firmware;
-    const name = `node-${index + 1}`;
-    return firmware === 'bios'
-      ? { name, firmware }
-      : { name, firmware, boot: options.boot, secureBoot: options.secureBoot };
+    const built = { name: `node-${index + 1}`, firmware, ...sizeOf(options) };
+    return firmware === 'bios' ? built : { ...built, boot: options.boot, secureBoot: options.secureBoot };
   });
+}
+
+/** As ordered; else what the bundle needs, else the rack's own sizes. */
+function sizeOf(options: LabOptions): Pick<MachineSpec, 'cores' | 'memoryMegabytes' | 'disks'> {
+  const needs = needsOf(options.bundle);
+  const disk = options.disk ?? needs.diskGigabytes;
+  return {
+    cores: options.cores ?? needs.cores,
+    memoryMegabytes: options.memory ?? needs.memoryMegabytes,
+    disks: disk === undefined ? undefined : [{ bus: 'virtio', sizeGigabytes: disk }],
+  };
 }

@@ -6,22 +6,12 @@ import { MusterError } from '../../error.js';
 import { findKernel, probeAccelerator } from '../rack/accelerator.js';
 import { namespaceExists, execIn } from '../rack/namespace.js';
 import { Rack } from '../rack/rack.js';
+import { needsOf } from './bundle-needs.js';
 import { type LabOptions, machinesOf } from './lab-options.js';
 import { inLab, type LabPlaces, musterCommand } from './lab-places.js';
 import { labEnvironment, startLabServer, writeLabCommand } from './lab-server.js';
 import { formatSeconds, runStages, type Stage, type StageTime } from './stages.js';
 
-/** What the lab's roles install on nodes: in the image, because the rack's network leads nowhere. */
-const INCLUDED_PACKAGES = [
-  'lxd',
-  'lxd-client',
-  'busybox-static',
-  'dnsmasq-base',
-  'nftables',
-  'uidmap',
-  'squashfs-tools',
-  'btrfs-progs',
-];
 const IMAGE = 'debian@12';
 
 /** Instead of a bundle: the machines stay off, for people who want to try things by hand. */
@@ -97,11 +87,21 @@ class LabRun {
     }
     return [
       { name: 'network', expectedSeconds: 2, run: (tell) => this.makeNetwork(tell) },
-      { name: 'server', expectedSeconds: 12, run: (tell) => startLabServer(this.rack, this.places, tell) },
+      {
+        name: 'server',
+        expectedSeconds: 12,
+        run: (tell) => startLabServer(this.rack, this.places, tell, this.settings()),
+      },
       { name: 'images', expectedSeconds: 150, run: (tell) => this.buildImages(tell) },
       { name: 'machines', expectedSeconds: 6, run: (tell) => this.makeMachines(tell) },
       ...wanted,
     ];
+  }
+
+  /** Artifacts from a folder: no name server in the rack knows the Internet. */
+  private settings(): Record<string, string> {
+    const { artifacts } = this.options;
+    return artifacts === undefined ? {} : { MUSTER_ARTIFACT_MIRRORS: `https://=${artifacts}` };
   }
 
   private async makeNetwork(tell: (text: string) => void): Promise<void> {
@@ -116,7 +116,7 @@ class LabRun {
   private async buildImages(tell: (text: string) => void): Promise<void> {
     tell(`building the memory environment and ${IMAGE} (quick where they are cached)`);
     await this.build('memory');
-    await this.build(IMAGE, '--include', INCLUDED_PACKAGES.join(','));
+    await this.build(IMAGE, '--include', needsOf(this.options.bundle).packages.join(','));
   }
 
   /** The small kernel knows all that QEMU's default devices need, and starts sooner. */
@@ -147,7 +147,8 @@ class LabRun {
   }
 
   private async bringBundleUp(): Promise<void> {
-    this.exitCode = await this.show(['up', this.options.bundle, '--on', 'metal', '--yes']);
+    const overlays = this.options.overlay.flatMap((file) => ['--overlay', file]);
+    this.exitCode = await this.show(['up', this.options.bundle, ...overlays, '--on', 'metal', '--yes']);
     if (this.exitCode !== 0) {
       throw new MusterError('internal', `cannot bring ${this.options.bundle} up: exit code ${this.exitCode}`, {
         hint: `the server's log: ${inLab.serverLog(this.places)}`,
