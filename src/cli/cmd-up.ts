@@ -1,14 +1,18 @@
 import { Option, type Command } from 'commander';
 import { deploymentsRoutes } from '../api/contract/index.js';
+import { askUp } from './ask-up.js';
 import { readBundle } from './bundle-files.js';
 import type { CliContext, Register } from './context.js';
+import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
+import { headlessCommand, MUSTERFILE, readMusterfile, settingsOf, type UpChoices } from './musterfile.js';
 import { collect } from './options.js';
 import { ensureServer } from './own-server.js';
 import { planText } from './plan-text.js';
 
 interface SourceOptions {
-  on: string;
+  on?: string;
+  set?: string[];
   name?: string;
   overlay?: string[];
   layout?: 'flat' | 'lvm';
@@ -17,24 +21,28 @@ interface SourceOptions {
 
 /** `muster up` and `muster plan`. */
 export const registerUp: Register = (program, context) => {
-  withSource(program.command('up <bundle>'))
+  withSource(program.command('up [bundle]'))
     .summary('take a bundle to a running cluster; again: apply what changed')
     .option('-y, --yes', 'do not ask')
     .option('-d, --detach', 'do not wait for the run')
     .addHelpText(
       'after',
       `
-BUNDLE is the name of a shipped bundle (muster bundles list), a file, or a folder with a bundle.yaml.
+BUNDLE is the name of a shipped bundle (muster bundles list), a file, or a folder with a bundle.yaml. Without it the
+Musterfile of this folder says what to do (YAML: bundle, on, name, set, overlays), and nothing is asked. On a terminal,
+without --yes, muster asks what is not said, and prints the command that does the same. \`muster NAME\` is \`muster up NAME\`.
 
 Examples:
   muster up lxd-fan --on metal
   muster up ./bundle.yaml --name prod --overlay sizes.yaml
   muster up ubuntu --on localhost          in containers; starts a server where none runs (as root)
+  muster up lxd-fan --set lxd.storage=dir --yes
   muster up ubuntu --yes --detach`,
     )
-    .action(async (bundle: string, options: SourceOptions & { yes?: boolean; detach?: boolean }) => {
-      const body = sourceOf(bundle, options);
-      await ensureServer(context, options);
+    .action(async (bundle: string | undefined, given: SourceOptions & { yes?: boolean; detach?: boolean }) => {
+      const { options, choices } = await chosen(context, bundle, given);
+      const body = sourceOf(choices, options);
+      await ensureServer(context, { on: body.on, yes: options.yes });
       const plan = await context.api.call(deploymentsRoutes.plan, { body });
       if (plan.steps.length === 0 && plan.changes.length === 0) {
         context.show({ plan, run: null }, () => `${plan.deployment}: nothing to do`);
@@ -52,12 +60,38 @@ Examples:
       context.show({ deployment: started.deployment, run }, () => `${name} is up. muster status ${name}`);
     });
 
-  withSource(program.command('plan <bundle>'))
+  withSource(program.command('plan [bundle]'))
     .summary('show what `up` would do, and do nothing')
-    .action(async (bundle: string, options: SourceOptions) => {
-      await showPlan(context, sourceOf(bundle, options));
+    .action(async (bundle: string | undefined, options: SourceOptions) => {
+      await showPlan(context, sourceOf(said(bundle, options).choices, options));
     });
 };
+
+/** What was said on the line, or in the Musterfile where no bundle stands on the line. */
+function said(bundle: string | undefined, options: SourceOptions): { choices: UpChoices; isFile: boolean } {
+  const { on, name, set = [], overlay = [] } = options;
+  const file = bundle === undefined ? readMusterfile() : null;
+  if (file === null) return { choices: { bundle, on, name, set, overlay }, isFile: false };
+  const choices = {
+    ...{ bundle: file.bundle, on: on ?? file.on, name: name ?? file.name },
+    ...{ set: [...file.set, ...set], overlay: [...file.overlay, ...overlay] },
+  };
+  return { choices, isFile: true };
+}
+
+/** As said; on a terminal the rest is asked, unless --yes or a Musterfile says that nothing is. */
+async function chosen<O extends SourceOptions & { yes?: boolean }>(
+  context: CliContext,
+  bundle: string | undefined,
+  options: O,
+): Promise<{ choices: UpChoices; options: O }> {
+  const { choices, isFile } = said(bundle, options);
+  if (isFile) return { choices, options: { ...options, yes: true } };
+  if (options.yes === true || !context.io.canAsk || !context.io.isTty || context.json) return { choices, options };
+  const asked = await askUp(context, choices);
+  context.tell(`The same without questions:\n  ${headlessCommand(asked)}`);
+  return { choices: asked, options };
+}
 
 async function showPlan(context: CliContext, body: ReturnType<typeof sourceOf>): Promise<void> {
   const plan = await context.api.call(deploymentsRoutes.plan, { body });
@@ -66,14 +100,16 @@ async function showPlan(context: CliContext, body: ReturnType<typeof sourceOf>):
 
 function withSource(command: Command): Command {
   return command
-    .option('--on <cloud>', 'where: metal, localhost, or a cloud of `muster clouds list`', 'metal')
+    .option('--on <cloud>', 'where: metal (the default), localhost, or a cloud of `muster clouds list`')
+    .option('--set <app.option=value>', 'an option of an application; may be repeated', collect)
     .option('--name <name>', "the deployment's name (default: the bundle's)")
     .option('--overlay <file>', 'a bundle to lay over it; may be repeated', collect)
     .addOption(new Option('--layout <layout>', 'disk layout of metal nodes').choices(['flat', 'lvm']))
     .option('--base <os>', "instead of the bundle's base: debian@12");
 }
 
-function sourceOf(bundle: string, options: SourceOptions) {
-  const { on, name, layout, base, overlay = [] } = options;
-  return { ...readBundle(bundle, overlay), on, name, layout, base };
+function sourceOf({ bundle, on, name, set, overlay }: UpChoices, { layout, base }: SourceOptions) {
+  if (bundle === undefined)
+    throw new CliError(EXIT.usage, 'cannot tell which bundle is meant', `name it, or write a ${MUSTERFILE}`);
+  return { ...readBundle(bundle, overlay), settings: settingsOf(set), on: on ?? 'metal', name, layout, base };
 }

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { bundlesRoutes } from '../api/contract/index.js';
 import { registerAcceptRules } from './cmd-accept-rules.js';
 import { registerAudit } from './cmd-audit.js';
 import { registerBundles } from './cmd-bundles.js';
@@ -78,13 +79,29 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused, 5 not reach
 export async function run(argv: readonly string[], io: CliIo, more: readonly Register[] = []): Promise<ExitCode> {
   const { program, context } = buildProgram(io, more);
   try {
-    await program.parseAsync(argv, { from: 'user' });
+    await program.parseAsync(await withUp(program, context, argv), { from: 'user' });
     return context.exitCode;
   } catch (error) {
     if (io.signal.aborted && !(error instanceof CliError)) return EXIT.interrupted;
+    // Ctrl-C at a question.
+    if (error instanceof Error && error.name === 'ExitPromptError') return EXIT.interrupted;
     if (!(error instanceof CommanderError)) explain(error, context);
     return codeOf(error);
   }
+}
+
+/** `muster kubernetes-core` is `muster up kubernetes-core`, where the first word is no command but a shipped bundle. */
+async function withUp(program: Command, context: CliContext, argv: readonly string[]): Promise<readonly string[]> {
+  const at = argv.findIndex((word, index) => !word.startsWith('-') && argv[index - 1] !== '--api');
+  const word = argv[at] ?? '';
+  const known = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
+  if (!/^[a-z][a-z0-9-]*$/.test(word) || word === 'help' || known.includes(word)) return argv;
+  program.parseOptions(argv.slice(0, at));
+  const isBundle = await context.api.call(bundlesRoutes.list, {}).then(
+    ({ items }) => items.some(({ name }) => name === word),
+    () => false,
+  );
+  return isBundle ? [...argv.slice(0, at), 'up', ...argv.slice(at)] : argv;
 }
 
 /** Commander gives sub-commands their own copies of these. */

@@ -1,6 +1,9 @@
-import type { BundleFile } from '../bundles/index.js';
+import { settingOverlay, type BundleFile, type Setting } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import type { BundleLibrary } from './bundle-library.js';
+
+/** How diagnostics name what was given by `--set`. */
+const GIVEN_SETTINGS = 'given-settings.yaml';
 
 /**
  * A bundle as it was sent: the name of a shipped one, or files, the bundle first. Overlays are named among the files, in
@@ -10,6 +13,8 @@ export interface BundleSource {
   bundle?: string;
   files?: { path: string; text: string; encoding?: 'base64' }[];
   overlays?: string[];
+  /** Options that go over all of it: one more overlay. */
+  settings?: readonly Setting[];
 }
 
 /** The bundle first, then its overlays in order, then the files that go with them. */
@@ -30,7 +35,9 @@ export function sourceFiles(source: BundleSource, library: BundleLibrary): Bundl
   for (const layer of layers) {
     if (layer.encoding !== undefined) throw new MusterError('invalid', `cannot read ${layer.name}: it is not text`);
   }
-  return [...layers, ...attached];
+  const settings = source.settings ?? [];
+  const last = settings.length === 0 ? [] : [settingOverlay(settings, GIVEN_SETTINGS)];
+  return [...layers, ...last, ...attached];
 }
 
 function named(files: readonly BundleFile[], path: string): BundleFile {

@@ -134,6 +134,13 @@ export const planReply = z
 export type PlanReply = z.infer<typeof planReply>;
 
 const upSource = bundleSource.extend({
+  settings: z
+    .array(
+      z.strictObject({ application: z.string().max(200), option: z.string().max(200), value: z.string().max(65_536) }),
+    )
+    .max(500)
+    .default([])
+    .describe('Laid over the bundle and its overlays'),
   name: name.optional().describe("Default: the bundle's name"),
   on: z.string().min(1).max(64).default('metal').describe('The cloud'),
   layout: z.enum(['flat', 'lvm']).optional().describe('Disk layout of metal nodes'),
@@ -274,7 +281,20 @@ export const bundlesRoutes = {
     summary: 'All problems of a bundle at once; changes nothing',
     role: 'viewer',
     body: bundleSource.refine(hasSource, needsSource),
-    response: z.object({ ok: z.boolean(), diagnostics: z.array(diagnostic) }),
+    response: z.object({
+      ok: z.boolean(),
+      diagnostics: z.array(diagnostic),
+      questions: z
+        .array(
+          z.object({
+            set: z.string().describe('application.option'),
+            ask: z.string(),
+            choices: z.array(z.string()),
+            default: z.string().nullable(),
+          }),
+        )
+        .describe('What the bundle wants to be asked'),
+    }),
   }),
   graph: route({
     id: 'bundles.graph',

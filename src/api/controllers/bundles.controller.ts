@@ -36,7 +36,8 @@ export class BundlesController {
     const { bundle, roles, diagnostics } = loadBundle(sourceFiles(body, this.library), this.library.roles);
     const compiled = bundle === null ? [] : compileBundle({ bundle, roles, options: {} }).diagnostics;
     const all = [...diagnostics, ...compiled];
-    return { ok: bundle !== null && !hasErrors(all), diagnostics: all.map(diagnosticView) };
+    const questions = (bundle?.settings.questions ?? []).map(({ set, ...rest }) => ({ ...rest, set: set.value }));
+    return { ok: bundle !== null && !hasErrors(all), diagnostics: all.map(diagnosticView), questions };
   }
 
   @Endpoint(bundlesRoutes.graph)

@@ -167,6 +167,6 @@ export class DeploymentsController {
 const LEAVES_UNITS = new Set(['verify', 'action', 'down']);
 
 function requestOf(body: BodyOf<typeof deploymentsRoutes.plan>): UpRequest {
-  const { bundle, files, overlays, name, on, layout, base } = body;
-  return { bundle, files, overlays, name, on, options: { layout, base } };
+  const { bundle, files, overlays, settings, name, on, layout, base } = body;
+  return { bundle, files, overlays, settings, name, on, options: { layout, base } };
 }
