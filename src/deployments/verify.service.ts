@@ -28,7 +28,9 @@ export class VerifyService {
     const known = knownDeployment(standing);
     const { plan } = compileVerify({ bundle, roles, known, options: placeOptions(deployment.options) });
     if (plan.steps.length === 0) {
-      throw new MusterError('conflict', `cannot verify ${deployment.name}: nothing in its bundle says how`);
+      throw new MusterError('conflict', `cannot verify ${deployment.name}: nothing in its bundle says how`, {
+        hint: `only what is laid down is verified: muster status ${deployment.name}`,
+      });
     }
     return plan;
   }

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
 import type { PlanReply, RunDetail } from '../../src/api/contract/index.js';
-import { DeploymentsService, VerifyService } from '../../src/deployments/index.js';
+import { DeploymentRecords } from '../../src/deployments/deployment-records.js';
+import { DeploymentsService } from '../../src/deployments/index.js';
 import { ImageCatalog } from '../../src/images/index.js';
 import { ClaimsService } from '../../src/machines/index.js';
 import { ApiApp } from '../support/api-app.js';
@@ -148,9 +149,8 @@ steps:
     rmSync(own, { recursive: true });
     const deployments = api.app.get(DeploymentsService);
     const deployment = await deployments.get('own');
-    const [step] = (await api.app.get(VerifyService).planVerify(deployment)).steps;
-    expect(step).toMatchObject({
-      key: 'greeter/0:hear',
+    const { compiled } = api.app.get(DeploymentRecords).compiled(deployment);
+    expect(compiled.plan.steps.find(({ key }) => key === 'greeter/0:hear')).toMatchObject({
       input: { script: 'echo "$OPT_TEXT"\n', environment: { OPT_TEXT: 'good day' } },
     });
     const steps = await api.app

@@ -3,6 +3,7 @@ interface Schema {
   enum?: unknown[];
   const?: unknown;
   anyOf?: Schema[];
+  oneOf?: Schema[];
   properties?: Record<string, Schema>;
   items?: Schema;
   default?: unknown;
@@ -64,7 +65,7 @@ function exampleOf(schema: Schema, name: string, examples: Record<string, unknow
   if (name in examples) return examples[name];
   if (schema.enum !== undefined) return schema.enum[0];
   if (schema.const !== undefined) return schema.const;
-  const [first] = schema.anyOf ?? [];
+  const [first] = schema.anyOf ?? schema.oneOf ?? [];
   if (first !== undefined) return exampleOf(first, name, examples);
   switch (Array.isArray(schema.type) ? schema.type[0] : schema.type) {
     case 'object':
