@@ -83,7 +83,8 @@ export class Sshd {
     const { server } = this;
     if (server?.pid === undefined) return;
     const ended = new Promise((resolve) => server.once('exit', resolve));
-    for (const pid of [...sessionsOf(server.pid), server.pid]) process.kill(pid, 'SIGKILL');
+    for (const pid of sessionsOf(server.pid)) endSession(pid);
+    server.kill('SIGKILL');
     await ended;
     this.server = null;
   }
@@ -98,6 +99,14 @@ export class Sshd {
 function sessionsOf(parent: number): number[] {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim();
   return children === '' ? [] : children.split(' ').map(Number);
+}
+
+function endSession(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code !== 'ESRCH') throw thrown; // it ended by itself meanwhile
+  }
 }
 
 function freePort(): Promise<number> {
