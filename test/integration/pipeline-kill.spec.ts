@@ -219,8 +219,9 @@ describe('nothing that may not be repeated runs twice', () => {
     const log = (await submitter.runs.log(run.id, 's0')).map((piece) => piece.text).join('');
     expect(log).toContain(`${sha256}  -`);
     const from = [...log.matchAll(/from byte (\d+)/g)].map(([, byte]) => Number(byte));
-    expect(from.length).toBeGreaterThanOrEqual(3);
-    expect(from[1]).toBeGreaterThan(0);
+    // The last lines of who is killed may be lost with it; nobody but the first may begin anew.
+    expect(from.filter((byte) => byte === 0).length).toBeLessThanOrEqual(1);
+    expect(from.at(-1)).toBeGreaterThanOrEqual(before);
     expect(readFileSync(join(folder, 'big')).equals(content)).toBe(true);
     expect(third.exitCode).toBeNull();
   });
