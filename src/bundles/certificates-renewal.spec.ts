@@ -34,12 +34,12 @@ async function run(script: string, environment: Record<string, string> = {}) {
   return { said: stdout, published: parseOutputFile(readFileSync(output)).outputs };
 }
 
-const REQUEST = `set -euo pipefail; . ./certificates.sh; pki=$PKI
+const REQUEST = `set -euo pipefail; . ../shared/certificates.sh; pki=$PKI
 begin_requests
 request server peer /CN=etcd "$NAMES"
 request admin client "$ADMIN"
 end_requests`;
-const TAKE = 'set -euo pipefail; . ./certificates.sh; pki=$PKI; take_certificates; echo "$renewed"';
+const TAKE = 'set -euo pipefail; . ../shared/certificates.sh; pki=$PKI; take_certificates; echo "$renewed"';
 
 interface Wanted {
   lifetimeSeconds: number;

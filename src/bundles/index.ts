@@ -10,6 +10,7 @@ export { bundleGraph, type GraphFormat } from './graph.js';
 export { loadBundle, type LoadedBundle } from './load-bundle.js';
 export { optionChanges, type OptionChange } from './option-changes.js';
 export type { PlannedNode, PlannedUnit, PlaceOptions } from './place.js';
+export { SHARED_FOLDER, sharedFiles } from './roles/role-files.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';
 export type { BundleSchedule } from './schedules.js';

@@ -38,7 +38,7 @@ const SETTINGS = {
   BRIDGE_FILTER: 'true',
 };
 
-const FOLDER = join(import.meta.dirname, '../../bundles/roles/kubernetes-control-plane');
+const FOLDER = join(import.meta.dirname, '../../bundles/roles/shared');
 const FIXTURES = join(import.meta.dirname, '../../test/fixtures/kubernetes');
 
 /** All files of a version, each after a line with its name. */

@@ -81,6 +81,38 @@ steps: {install: {run: scripts/do.sh}}
     expect(exampleRoles().get('etcd')?.summary).not.toBe('Mine');
   });
 
+  describe('with files that they share', () => {
+    const shared = (more: string, file = 'lib.sh') => [
+      attached('roles/web/role.yaml', `${web.replace('scripts/do.sh', 'shared/do.sh')}files: ${more}\n`),
+      attached(`roles/shared/${file}`, '#!/bin/sh\necho shared\n'),
+      attached('roles/shared/do.sh', 'echo do\n'),
+      attached('roles/web/lib.sh', 'echo own\n'),
+    ];
+    const told = (sent: BundleFile[]) => formatDiagnostics(load(bundle, sent).diagnostics);
+
+    it('have them beside their own, by their own names', () => {
+      const role = load(bundle, shared('[shared/lib.sh]')).roles.get('web');
+      expect(role?.files).toEqual([{ name: 'lib.sh', text: '#!/bin/sh\necho shared\n' }]);
+      expect(role?.steps.get('install')?.script).toBe('echo do\n');
+    });
+
+    it('are told of one that is not there, and of two that were one', () => {
+      expect(told(shared('[shared/lib.sh]', 'lob.sh'))).toContain('no file "shared/lib.sh"\n');
+      expect(told(shared('[shared/lib.sh]', 'lob.sh'))).toContain('did you mean "shared/lob.sh"?');
+      expect(told(shared('[lib.sh, shared/lib.sh]'))).toContain(
+        '"shared/lib.sh" and "lib.sh" are one file on the node',
+      );
+    });
+
+    it('are told that the folder is no role', () => {
+      const named = attached('roles/shared/role.yaml', web);
+      expect(load(bundle, [...files, named]).roles.has('shared')).toBe(false);
+      const other = attached('roles/web/role.yaml', web.replace('role: web', 'role: shared'));
+      expect(told([other, ...files.slice(1)])).toContain('"shared" is no name for a role');
+      expect(told([...shared('[]'), attached('roles/shared/x', 'AP8=', 'base64')])).toContain('x is not text');
+    });
+  });
+
   it('are told what is wrong with them, once, at its place', () => {
     const wrong = attached('roles/web/role.yaml', web.replace('do.sh', 'du.sh'));
     const told = formatDiagnostics(load(bundle, [wrong, files[1]!]).diagnostics);

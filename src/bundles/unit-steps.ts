@@ -2,14 +2,8 @@ import { outputOf, step as stepSpec, type JsonObject, type JsonValue, type StepS
 import type { ArtifactSteps } from './artifact-steps.js';
 import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
-import {
-  endpointsBefore,
-  readOption,
-  type Occasion,
-  type OptionValue,
-  type RoleDefinition,
-  type RoleStep,
-} from './roles/role.js';
+import { readOption, type OptionValue } from './roles/role-option.js';
+import { endpointsBefore, type Occasion, type RoleDefinition, type RoleStep } from './roles/role.js';
 import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
 
 /** What stands already, so that a plan need not make it. */

@@ -4,7 +4,8 @@ import { expectedNames } from './near-miss.js';
 import { besideIndex, placementOf, unitCount } from './place.js';
 import { parsePlacement, type Placement } from './placement.js';
 import { resolveRelations, type Relation } from './relations.js';
-import { expectedOption, readOption, type RoleDefinition, type RoleLibrary } from './roles/role.js';
+import { expectedOption, readOption } from './roles/role-option.js';
+import type { RoleDefinition, RoleLibrary } from './roles/role.js';
 import type { Located } from './source.js';
 
 /** Juju's: a hyphen stands between letters, and never before a number alone (that would be a unit's machine). */

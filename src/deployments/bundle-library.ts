@@ -4,6 +4,8 @@ import { fileURLToPath } from 'node:url';
 import {
   formatDiagnostics,
   parseRole,
+  SHARED_FOLDER,
+  sharedFiles,
   type RoleDefinition,
   type RoleLibrary,
   type SourceFile,
@@ -64,9 +66,11 @@ function foldersIn(folder: string): string[] {
 function readRoles(folder: string): RoleLibrary {
   const roles = new Map<string, RoleDefinition>();
   const problems: string[] = [];
+  const shared = sharedFiles(textsBeside(join(folder, SHARED_FOLDER)));
   for (const name of foldersIn(folder)) {
+    if (name === SHARED_FOLDER) continue;
     const source = { name: `roles/${name}/role.yaml`, text: readFileSync(join(folder, name, 'role.yaml'), 'utf8') };
-    const { role, diagnostics } = parseRole(source, textsBeside(join(folder, name)));
+    const { role, diagnostics } = parseRole(source, { ...shared, ...textsBeside(join(folder, name)) });
     if (role === null) problems.push(formatDiagnostics(diagnostics));
     else roles.set(role.name, role);
   }

@@ -1,12 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  formatDiagnostics,
-  parseRole,
-  type RoleDefinition,
-  type RoleLibrary,
-  type SourceFile,
-} from '../../src/bundles/index.js';
+import type { RoleLibrary, SourceFile } from '../../src/bundles/index.js';
+import { BundleLibrary } from '../../src/deployments/bundle-library.js';
 
 const BUNDLES = join(import.meta.dirname, '../../bundles');
 
@@ -21,17 +16,7 @@ export function shippedBundle(name: string): SourceFile {
 
 /** The roles in the repository; throws with their diagnostics where one is wrong. */
 export function shippedRoles(): RoleLibrary {
-  const roles = new Map<string, RoleDefinition>();
-  for (const name of folders(join(BUNDLES, 'roles'))) {
-    const folder = join(BUNDLES, 'roles', name);
-    const files = Object.fromEntries(
-      readdirSync(folder).map((file): [string, string] => [file, readFileSync(join(folder, file), 'utf8')]),
-    );
-    const { role, diagnostics } = parseRole({ name: `${name}/role.yaml`, text: files['role.yaml'] ?? '' }, files);
-    if (!role) throw new Error(formatDiagnostics(diagnostics));
-    roles.set(role.name, role);
-  }
-  return roles;
+  return new BundleLibrary(BUNDLES).roles;
 }
 
 function folders(parent: string): string[] {

@@ -1,5 +1,6 @@
 import type { BundleFile } from '../bundle-file.js';
 import { Diagnostics, type Diagnostic } from '../diagnostics.js';
+import { SHARED_FOLDER, sharedFiles } from './role-files.js';
 import { parseRole, type RoleDefinition } from './role.js';
 
 /** The roles that came with a bundle. */
@@ -12,7 +13,7 @@ export interface OwnRoles {
 
 const ROLE_FILE = /^roles\/([^/]+)\/(.+)$/;
 
-/** Reads every `roles/<name>/…` among the files of a bundle. */
+/** Reads every `roles/<name>/…` among the files of a bundle; `roles/shared/…` are for all of them. */
 export function readOwnRoles(files: readonly BundleFile[]): OwnRoles {
   const folders = new Map<string, BundleFile[]>();
   for (const file of files) {
@@ -24,9 +25,12 @@ export function readOwnRoles(files: readonly BundleFile[]): OwnRoles {
   }
   const roles = new Map<string, RoleDefinition>();
   const broken = new Set<string>();
-  const told: Diagnostic[] = [];
+  const common = folders.get(SHARED_FOLDER) ?? [];
+  folders.delete(SHARED_FOLDER);
+  const told = common.flatMap((file) => (file.encoding === undefined ? [] : notText(file).diagnostics));
+  const shared = sharedFiles(textsOf(common, SHARED_FOLDER));
   for (const [folder, inFolder] of folders) {
-    const { role, diagnostics } = readFolder(folder, inFolder);
+    const { role, diagnostics } = readFolder(folder, inFolder, shared);
     told.push(...diagnostics);
     if (role) roles.set(folder, role);
     else broken.add(folder);
@@ -34,20 +38,26 @@ export function readOwnRoles(files: readonly BundleFile[]): OwnRoles {
   return { roles, broken, diagnostics: told };
 }
 
-function readFolder(folder: string, files: readonly BundleFile[]) {
+function readFolder(folder: string, files: readonly BundleFile[], shared: Readonly<Record<string, string>>) {
   const prefix = `roles/${folder}/`;
   const binary = files.find((file) => file.encoding !== undefined);
-  if (binary)
-    return refused(binary, `${binary.name} is not text`, "a role's files are text: fetch others as artifacts");
+  if (binary) return notText(binary);
   const source = files.find((file) => file.name === `${prefix}role.yaml`);
   if (!source)
     return refused({ name: `${prefix}role.yaml`, text: '' }, 'this file is missing', 'a role has a role.yaml');
   const beside = files.filter((file) => file !== source);
-  const texts = Object.fromEntries(beside.map((file) => [file.name.slice(prefix.length), file.text]));
-  const { role, diagnostics } = parseRole(source, texts);
+  const { role, diagnostics } = parseRole(source, { ...shared, ...textsOf(beside, folder) });
   if (role && role.name !== folder)
     return refused(source, `role "${role.name}" stands in the folder "${folder}"`, 'both have the same name');
   return { role, diagnostics };
+}
+
+function textsOf(files: readonly BundleFile[], folder: string): Record<string, string> {
+  return Object.fromEntries(files.map((file) => [file.name.slice(`roles/${folder}/`.length), file.text]));
+}
+
+function notText(file: BundleFile) {
+  return refused(file, `${file.name} is not text`, "a role's files are text: fetch others as artifacts");
 }
 
 function refused(source: BundleFile, message: string, hint: string): { role: null; diagnostics: Diagnostic[] } {

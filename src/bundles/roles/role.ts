@@ -6,21 +6,9 @@ import { parseYaml } from '../parse.js';
 import { roleSchema, type RoleYaml } from '../schema.js';
 import type { SourceFile, Span } from '../source.js';
 import { checkUses, readArtifacts, type RoleArtifact } from './artifact.js';
+import { fileText, readFiles, SHARED_FOLDER, type RoleText } from './role-files.js';
+import { expectedOption, readOption, type RoleOption } from './role-option.js';
 import { keySpanAt, nodeAt, plainValue, spanAt, textOf, type YamlNode, type YamlPath } from '../yaml-tree.js';
-
-export type OptionType = 'string' | 'int' | 'float' | 'boolean';
-export type OptionValue = string | number | boolean;
-
-export interface RoleOption {
-  type: OptionType;
-  /** Null: the script is given an empty value. */
-  default: OptionValue | null;
-  description: string;
-  /** Empty: any value of the type. */
-  choices: string[];
-  /** The bundle's own setting that goes before the default. */
-  from: string | null;
-}
 
 /** `apply` steps lay the role down; the others run on their own occasion. */
 export type Occasion = 'apply' | 'verify' | 'remove' | 'action';
@@ -75,7 +63,7 @@ export interface RoleDefinition {
   provides: Map<string, string>;
   peers: Map<string, string>;
   container: ContainerNeeds;
-  files: { name: string; text: string }[];
+  files: RoleText[];
   artifacts: Map<string, RoleArtifact>;
   steps: Map<string, RoleStep>;
 }
@@ -92,7 +80,8 @@ export function interfaceOf(role: RoleDefinition, endpoint: string): string | nu
 }
 
 /**
- * Reads a `role.yaml`. `files` are the texts of the other files in its folder, by name.
+ * Reads a `role.yaml`. `files` are the texts of the other files in its folder, by name, and those that roles share, as
+ * `shared/NAME`.
  * The role is null where there are errors.
  */
 export function parseRole(
@@ -125,6 +114,8 @@ class RoleReader {
   read(): RoleDefinition {
     const { yaml } = this;
     this.name(['role'], String(yaml.role), NAME);
+    if (yaml.role === SHARED_FOLDER)
+      this.diagnostics.error(this.at(['role']), `"${SHARED_FOLDER}" is no name for a role`, 'roles share its files');
     const role: RoleDefinition = {
       name: String(yaml.role),
       summary: String(yaml.summary),
@@ -136,10 +127,12 @@ class RoleReader {
       provides: this.endpoints('provides'),
       peers: this.endpoints('peers'),
       container: { nesting: yaml.container?.nesting ?? false, privileged: yaml.container?.privileged ?? false },
-      files: (yaml.files ?? []).map((file, index) => ({
-        name: String(file),
-        text: this.file(String(file), ['files', index]),
-      })),
+      files: readFiles(
+        (yaml.files ?? []).map(String),
+        this.files,
+        (index) => this.at(['files', index]),
+        this.diagnostics,
+      ),
       artifacts: this.artifacts(),
       steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
     };
@@ -245,12 +238,7 @@ class RoleReader {
   }
 
   private file(name: string, path: YamlPath): string {
-    const text = Object.hasOwn(this.files, name) ? this.files[name] : undefined;
-    if (text === undefined) {
-      const hint = expectedNames(name, Object.keys(this.files), 'files');
-      this.diagnostics.error(this.at(path), `the role has no file "${name}"`, hint);
-    }
-    return text ?? '';
+    return fileText(name, this.files, this.at(path), this.diagnostics);
   }
 
   private checkRides({ subordinate, rides, requires, provides }: RoleDefinition): void {
@@ -362,30 +350,4 @@ function secondsOf(duration: string | undefined): number | null {
   if (duration === undefined) return null;
   const factors: Record<string, number> = { s: 1, m: 60, h: 3600 };
   return Number(duration.slice(0, -1)) * (factors[duration.slice(-1)] ?? 1);
-}
-
-/** The value of an option as its type has it, or null where it cannot be. `written` is what stands in the file. */
-export function readOption(option: RoleOption, value: unknown, written: string | null): OptionValue | null {
-  const read = readTyped(option.type, value, written);
-  if (read === null || option.choices.length === 0 || option.choices.includes(String(read))) return read;
-  return null;
-}
-
-/** What an option takes, in words. */
-export function expectedOption(option: RoleOption): string {
-  if (option.choices.length > 0) return `one of ${option.choices.join(', ')}`;
-  return { string: 'text', int: 'a whole number', float: 'a number', boolean: 'true or false' }[option.type];
-}
-
-function readTyped(type: OptionType, value: unknown, written: string | null): OptionValue | null {
-  switch (type) {
-    case 'string':
-      return typeof value === 'string' ? value : written;
-    case 'boolean':
-      return typeof value === 'boolean' ? value : null;
-    case 'int':
-      return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
-    case 'float':
-      return typeof value === 'number' && Number.isFinite(value) ? value : null;
-  }
 }
