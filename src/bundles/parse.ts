@@ -17,7 +17,8 @@ export function parseYaml(source: SourceFile, diagnostics: Diagnostics): YamlNod
   let sound = true;
   for (const document of documents) {
     for (const error of document.errors) {
-      diagnostics.error({ source, start: error.pos[0], end: error.pos[1] }, `not YAML: ${error.message}`);
+      const at = { source, start: error.pos[0], end: error.pos[1] };
+      diagnostics.error(at, `not YAML: ${error.message}`, USUAL_CAUSES[error.code] ?? null);
       sound = false;
     }
     if (document.errors.length > 0 || document.contents === null) continue;
@@ -27,6 +28,17 @@ export function parseYaml(source: SourceFile, diagnostics: Diagnostics): YamlNod
   }
   return sound ? nodes : null;
 }
+
+/** What is behind most errors of a kind, by the parser's name for it. */
+const USUAL_CAUSES: Readonly<Record<string, string>> = {
+  BAD_INDENT: 'lines of one map or list begin in the same column; is a bracket above not closed?',
+  BAD_SCALAR_START: 'a text that begins so stands in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'a text with ": " in it stands in quotes; a value in the next line is indented',
+  MISSING_CHAR: 'is a quote, a bracket, a comma or a colon missing above?',
+  MULTILINE_IMPLICIT_KEY: 'is a colon missing above?',
+  TAB_AS_INDENT: 'indent with spaces',
+  UNEXPECTED_TOKEN: 'a text with such a character in it stands in quotes',
+};
 
 /** Ends the building of one document; the diagnostic has been told. */
 class TreeRefused extends Error {}

@@ -4,6 +4,7 @@ import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
 import { readOption, type OptionValue } from './roles/role-option.js';
 import { endpointsBefore, type Occasion, type RoleDefinition, type RoleStep } from './roles/role.js';
+import { variableOf } from './roles/script-names.js';
 import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
 
 /** What stands already, so that a plan need not make it. */
@@ -106,7 +107,7 @@ export class UnitSteps {
       ADDRESS: this.nodeValue(unit.node, 'address'),
       PRINCIPAL: unit.principal ?? '',
     };
-    for (const [name, value] of Object.entries(options)) environment[`OPT_${variable(name)}`] = String(value ?? '');
+    for (const [name, value] of Object.entries(options)) environment[`OPT_${variableOf(name)}`] = String(value ?? '');
     return environment;
   }
 
@@ -142,10 +143,10 @@ export class UnitSteps {
           const { values, secrets, from } = this.published(other, related.endpoint, unit, step);
           const address = this.nodeValue(other.node, 'address');
           after.push(...this.readyKey(other.node), ...from);
-          const prefix = `REL_${variable(endpoint)}_${units.length}_`;
+          const prefix = `REL_${variableOf(endpoint)}_${units.length}_`;
           environment[`${prefix}UNIT`] = other.name;
           environment[`${prefix}ADDRESS`] = address;
-          for (const [name, value] of Object.entries(values)) environment[prefix + variable(name)] = value;
+          for (const [name, value] of Object.entries(values)) environment[prefix + variableOf(name)] = value;
           units.push({
             unit: other.name,
             application: other.application,
@@ -154,7 +155,7 @@ export class UnitSteps {
             values: { ...values, ...secrets },
           });
         }
-      environment[`REL_${variable(endpoint)}_UNITS`] = String(units.length);
+      environment[`REL_${variableOf(endpoint)}_UNITS`] = String(units.length);
       document[endpoint] = { units };
     }
     return { after, document, environment };
@@ -237,10 +238,6 @@ export function readyStepKey(node: string): string {
 /** The name under which a step publishes a value for one unit: `certificate.etcd.0`. */
 function answerName(name: string, unit: PlannedUnit): string {
   return `${name}.${unit.application}.${unit.index}`;
-}
-
-function variable(name: string): string {
-  return name.toUpperCase().replaceAll('-', '_');
 }
 
 /** A port is a number, or names an option that holds one. */

@@ -6,6 +6,7 @@ import { parsePlacement, type Placement } from './placement.js';
 import { resolveRelations, type Relation } from './relations.js';
 import { expectedOption, readOption } from './roles/role-option.js';
 import type { RoleDefinition, RoleLibrary } from './roles/role.js';
+import { checkPublished } from './script-names.js';
 import type { Located } from './source.js';
 
 /** Juju's: a hyphen stands between letters, and never before a number alone (that would be a unit's machine). */
@@ -45,6 +46,7 @@ class Validation {
     this.machines();
     this.placementCircles();
     this.settings();
+    checkPublished(this.bundle, this.roles, relations, this.diagnostics);
   }
 
   private application(application: BundleApplication, relations: readonly Relation[]): void {
@@ -57,13 +59,20 @@ class Validation {
     const role = this.roles.get(application.role.value);
     if (!role) {
       if (application.role.value !== '' && !this.broken.has(application.role.value)) {
-        const hint = () => expectedNames(application.role.value, this.roles.keys(), 'roles');
-        this.diagnostics.error(application.role.at, `unknown role "${application.role.value}"`, hint);
+        this.diagnostics.error(application.role.at, `unknown role "${application.role.value}"`, () =>
+          this.knownRoles(application.role.value),
+        );
       }
       return;
     }
     this.options(application, role);
     if (role.subordinate) this.subordinate(application, relations);
+  }
+
+  private knownRoles(written: string): string {
+    const near = expectedNames(written, this.roles.keys(), 'roles');
+    if (near.startsWith('did you mean') || !APPLICATION_NAME.test(written)) return near;
+    return `${near}; of your own it is the folder roles/${written} beside the bundle`;
   }
 
   private unitsInAll(): void {

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { deploymentsRoutes } from '../api/contract/index.js';
+import { deploymentsRoutes, type RunDetail } from '../api/contract/index.js';
 import { askUp } from './ask-up.js';
 import { readBundle } from './bundle-files.js';
 import type { CliContext, Register } from './context.js';
@@ -55,7 +55,8 @@ Examples:
         context.show(started, () => `run ${started.run.id} has begun; muster logs -f ${started.run.id}`);
         return;
       }
-      const run = await followRun(context, started.run.id);
+      const isOwn = body.bundle === undefined;
+      const run = await followRun(context, started.run.id, (failed) => (isOwn ? hintOfOwn(failed) : null));
       const { name } = started.deployment;
       context.show({ deployment: started.deployment, run }, () => `${name} is up. muster status ${name}`);
     });
@@ -66,6 +67,12 @@ Examples:
       await showPlan(context, sourceOf(said(bundle, options).choices, options));
     });
 };
+
+/** A retry runs the scripts as they were sent; who mends them sends them again. */
+function hintOfOwn({ id, status }: RunDetail): string {
+  const first = status === 'paused' ? `muster cancel ${id}, and ` : '';
+  return `muster logs ${id}; mend the files, then ${first}muster up again: what succeeded stays (muster retry ${id} takes the files as they were)`;
+}
 
 /** What was said on the line, or in the Musterfile where no bundle stands on the line. */
 function said(bundle: string | undefined, options: SourceOptions): { choices: UpChoices; isFile: boolean } {

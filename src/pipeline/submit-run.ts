@@ -100,7 +100,10 @@ export function inTheWay(subject: { kind: string; id: string }, blocker: { id: s
   return new MusterError(
     'conflict',
     `cannot start: run ${blocker.id} (${blocker.title}) is at work on ${subject.kind} ${subject.id}`,
-    { hint: 'wait for it, or cancel it', details: [{ at: `run ${blocker.id}`, message: blocker.title }] },
+    {
+      hint: `wait for it, or end it: muster cancel ${blocker.id}`,
+      details: [{ at: `run ${blocker.id}`, message: blocker.title }],
+    },
   );
 }
 

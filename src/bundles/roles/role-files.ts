@@ -44,5 +44,7 @@ export function fileText(
   const text = Object.hasOwn(files, name) ? files[name] : undefined;
   if (text === undefined)
     diagnostics.error(at, `the role has no file "${name}"`, expectedNames(name, Object.keys(files), 'files'));
+  else if (text.startsWith('#!') && text.includes('\r\n'))
+    diagnostics.error(at, `the lines of "${name}" end with CR LF`, `sed -i 's/\\r$//' ${name}`);
   return text ?? '';
 }

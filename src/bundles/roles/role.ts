@@ -8,6 +8,7 @@ import type { SourceFile, Span } from '../source.js';
 import { checkUses, readArtifacts, type RoleArtifact } from './artifact.js';
 import { fileText, readFiles, SHARED_FOLDER, type RoleText } from './role-files.js';
 import { expectedOption, readOption, type RoleOption } from './role-option.js';
+import { checkScriptNames } from './script-names.js';
 import { keySpanAt, nodeAt, plainValue, spanAt, textOf, type YamlNode, type YamlPath } from '../yaml-tree.js';
 
 /** `apply` steps lay the role down; the others run on their own occasion. */
@@ -142,6 +143,8 @@ class RoleReader {
     this.checkAnswers(role);
     this.checkSecrets(role);
     this.checkCycles(role);
+    const heardBy = (step: RoleStep) => endpointsBefore(role, step);
+    checkScriptNames(role, { heardBy, at: ({ name }) => this.keyAt(['steps', name]) }, this.diagnostics);
     return role;
   }
 

@@ -23,9 +23,14 @@ export function exitOutcome(code: number, repeatable: boolean, lastLine: string)
       return failed('needs-operator', 'the script says that its configuration is wrong; mend it and retry the step');
     case 2:
     case 77:
-    case 126:
-    case 127:
       return failed('permanent');
+    case 126:
+      return failed('permanent', 'it could not be started: does its first line (#!…) name a program of the node?');
+    case 127:
+      return failed(
+        'permanent',
+        'a command is not on the node: an earlier step has to install it (or the first line, #!…, names one that is not there)',
+      );
     default:
       return failed(repeatable ? 'transient' : 'permanent');
   }

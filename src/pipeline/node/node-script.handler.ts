@@ -175,8 +175,9 @@ export class NodeScriptHandler implements StepHandler {
 
   private async begin(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
     const done = notes.sending ? null : await this.checked(context, input, notes, step);
-    if (done !== null) return ended(input, done, { note: 'unchanged: the check says that it is done already' });
-    return this.start(context, input, notes, step);
+    if (done === null) return this.start(context, input, notes, step);
+    await tellUndeclared(context, input, done);
+    return ended(input, done, { note: 'unchanged: the check says that it is done already' });
   }
 
   /** What the check published where it says that the step is done; null where it does not, or there is none. */
@@ -231,7 +232,9 @@ export class NodeScriptHandler implements StepHandler {
     }
     if (code === 0) {
       const note = state.unchanged ? { note: 'unchanged: the script found everything as it is wanted' } : {};
-      return ended(input, publishedBy(input, state.output), { exitCode: 0, ...note });
+      const values = publishedBy(input, state.output);
+      await tellUndeclared(context, input, values);
+      return ended(input, values, { exitCode: 0, ...note });
     }
     const outcome = exitOutcome(code, context.repeatable, state.lastLine);
     // Its end is known: the next attempt is to start the script again, not to read this exit code again.
@@ -335,6 +338,17 @@ function ended(input: Input, values: PublishedValues, how: { exitCode?: number; 
     reason: `${end}, but it did not publish ${missing.join(', ')}, which its role declares`,
     hint: 'append NAME=VALUE to $MUSTER_OUTPUT, or call muster-publish NAME VALUE',
   };
+}
+
+/** A role declares what its steps publish; what it does not, nobody is given. */
+async function tellUndeclared(context: StepContext, input: Input, { outputs }: PublishedValues): Promise<void> {
+  if (input.secrets === undefined) return;
+  const names = Object.keys(outputs).filter((name) => input.publishes?.includes(name) !== true);
+  if (names.length === 0) return;
+  const list = names.join(', ');
+  await context.note(
+    `[muster: it published ${list}, which is given to nobody: role.yaml says no publishes: [${list}]]\n`,
+  );
 }
 
 /** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
