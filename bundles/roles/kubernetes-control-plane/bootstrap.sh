@@ -12,6 +12,18 @@ kind: ClusterRoleBinding
 metadata: {name: "muster:kubelet-api-admin"}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:kubelet-api-admin"}
 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: kube-apiserver-kubelet-client}]
+---
+# A node that goes drains itself; what it may do besides is to see which of its pods are of a DaemonSet.
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "muster:drain"}
+rules: [{apiGroups: [apps], resources: [daemonsets], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "muster:drain"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "muster:drain"}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:nodes"}]
 MANIFEST
   if [ "${REL_DNS_PROVIDER_UNITS:-0}" -gt 0 ]; then
     cat <<MANIFEST

@@ -2,6 +2,7 @@
 # Labels the nodes, and drains and deletes those whose units are gone. Nodes that others have joined are left alone.
 set -euo pipefail
 . ./kubernetes.sh
+. ./node.sh
 
 kubectl() { command kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
 wanted=' '
@@ -26,7 +27,9 @@ fi
 for node in $(kubectl get nodes -l muster/unit -o 'jsonpath={.items[*].metadata.name}'); do
   [[ $wanted != *" $node "* ]] || continue
   echo "letting go of $node"
-  kubectl drain "$node" --ignore-daemonsets --force --timeout=120s || true
+  # Nobody is left on a lost node who could end its pods: they go with it.
+  ! is_ready /etc/kubernetes/admin.conf "$node" ||
+    kubectl drain "$node" --ignore-daemonsets --delete-emptydir-data --force --timeout="${OPT_DRAIN_SECONDS}s" || true
   kubectl delete node "$node"
 done
 kubectl get nodes -o wide

@@ -3,6 +3,7 @@ set -euo pipefail
 . ./kubernetes.sh
 . ./node.sh
 
+drain_node
 remove_node
 systemctl disable --quiet --now kube-apiserver.service kube-controller-manager.service kube-scheduler.service 2>/dev/null || true
 rm -rf /etc/kubernetes /etc/systemd/system/kube-{apiserver,controller-manager,scheduler}.service /run/muster/kube*.started

@@ -37,6 +37,14 @@ is_ready() { # is_ready KUBECONFIG NODE
   [ "$(kubectl --kubeconfig "$1" get node "$2" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ]
 }
 
+# Moves this node's pods elsewhere, by the node's own credential. What does not go in time goes with the node.
+drain_node() {
+  [ -s /etc/kubernetes/kubelet.conf ] || return 0
+  timeout "$((OPT_DRAIN_SECONDS + 30))" kubectl --kubeconfig /etc/kubernetes/kubelet.conf drain "$(node_name)" \
+    --ignore-daemonsets --delete-emptydir-data --force --timeout="${OPT_DRAIN_SECONDS}s" ||
+    echo 'not every pod was moved: the rest goes with the node'
+}
+
 remove_node() {
   systemctl disable --quiet --now kubelet.service kube-proxy.service 2>/dev/null || true
   # What kubelet has mounted for pods.

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/pipeline-engine.js';
+import { KubernetesRig } from '../support/kubernetes-rig.js';
+import { isLxdMissing } from '../support/lxd-server.js';
+
+const NAME = 'kubernetes-core';
+const WORKLOAD = ['web', '--image', 'muster.test/busybox:1', '--replicas', '6', '--', 'sleep', '1000000'];
+
+/** Each step needs those before it: what was not reached is skipped, not failed. */
+describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000 }, () => {
+  let rig: KubernetesRig;
+  let reached = 0;
+
+  beforeAll(async () => {
+    rig = await KubernetesRig.start();
+  }, 120_000);
+  afterAll(() => rig.stop(), 300_000);
+
+  const step = (number: number, title: string, work: () => Promise<void>) =>
+    it(title, async ({ skip }) => {
+      if (reached < number) skip('a step before it failed');
+      await rig.timed(title, work);
+      reached = number + 1;
+    });
+  const kubectl = (...argv: string[]) => rig.kubectl(NAME, ...argv);
+  const nodes = async () => (await kubectl('get', 'nodes', '--no-headers')).trim().split('\n');
+  const allReady = async (count: number) => {
+    const lines = await nodes();
+    return lines.length === count && lines.every((line) => line.includes(' Ready '));
+  };
+  /** Pods that run, on nodes that there are. */
+  const running = async () => {
+    const there = (await nodes()).map((line) => line.split(' ')[0]);
+    const pods = await kubectl('get', 'pods', '-l', 'app=web', '--no-headers', '-o', 'wide');
+    return pods
+      .trim()
+      .split('\n')
+      .filter((line) => line.includes(' Running ') && there.some((node) => line.includes(` ${node} `))).length;
+  };
+  const workloadRuns = () => eventually('all pods run', async () => (await running()) === 6, 180_000);
+
+  step(0, 'up with two workers', async () => {
+    await rig.up(NAME, { applications: { easyrsa: { to: ['0'] }, 'kubernetes-worker': { num_units: 2 } } });
+    await rig.saveKubeconfig(NAME);
+    expect(await allReady(3)).toBe(true);
+    await kubectl('create', 'deployment', ...WORKLOAD);
+    await workloadRuns();
+  });
+
+  step(1, 'scaled to three workers', async () => {
+    await rig.muster('scale', 'kubernetes-worker=3', '--yes');
+    expect(await allReady(4)).toBe(true);
+    expect(rig.containers()).toHaveLength(4);
+  });
+
+  step(2, 'and back to two: the node that goes is drained first', async () => {
+    // So that there is something to move.
+    await kubectl('rollout', 'restart', 'deployment/web');
+    await kubectl('rollout', 'status', 'deployment/web', '--timeout=180s');
+    const said = await rig.muster('scale', 'kubernetes-worker=2', '--yes');
+    expect(said).toContain('kubernetes-worker/2');
+    expect(await allReady(3)).toBe(true);
+    expect(rig.containers()).toHaveLength(3);
+    const log = await rig.muster('logs', NAME, '--step', 'kubernetes-worker/2:remove');
+    expect(log).toMatch(/evicting pod default\/web-/);
+    expect(log).toMatch(/node\/\S+ (evicted|drained)/);
+    await workloadRuns();
+  });
+
+  step(3, 'changed by an option, which a node obeys', async () => {
+    await rig.muster('set', 'kubernetes-worker.max-pods=60', '--yes');
+    const pods = await kubectl(
+      'get',
+      'nodes',
+      '-l',
+      'muster/unit=worker',
+      '-o',
+      'jsonpath={.items[*].status.capacity.pods}',
+    );
+    expect(pods).toBe('60 60');
+    await workloadRuns();
+  });
+
+  step(4, 'a worker is lost, and replaced', async () => {
+    const detail = JSON.parse(await rig.muster('status', NAME, '--json')) as {
+      units: { name: string; node: string }[];
+      nodes: { key: string; name: string }[];
+    };
+    const key = detail.units.find((unit) => unit.name === 'kubernetes-worker/1')?.node;
+    const node = detail.nodes.find((each) => each.key === key);
+    const container = rig.containers().find((name) => name === node?.name) ?? '';
+    rig.destroy(container);
+    const verified = await rig.muster('verify', NAME).catch((error: unknown) => String(error));
+    expect(verified).toContain(key);
+    await rig.muster('retry', NAME, '--replace', key ?? '', '--yes');
+    expect(await allReady(3)).toBe(true);
+    expect(rig.containers()).toHaveLength(3);
+    await workloadRuns();
+  });
+
+  step(5, 'laid again from nothing by a schedule', async () => {
+    const file = await rig.saveKubeconfig(NAME);
+    const before = readFileSync(file, 'utf8');
+    const old = rig.containers();
+    const at = ['--cron', '* * * * *', '--deployment', NAME, '--action', 'redeploy'];
+    await rig.muster('schedules', 'add', 'again', ...at);
+    const firings = async () =>
+      JSON.parse(await rig.muster('schedules', 'history', 'again', '--json')) as { status: string }[];
+    await eventually('it fires', async () => (await firings()).length > 0, 120_000);
+    await rig.muster('schedules', 'pause', 'again');
+    await eventually('it is over', async () => (await firings()).at(-1)?.status === 'succeeded', 25 * 60_000);
+    await rig.saveKubeconfig(NAME);
+    expect(readFileSync(file, 'utf8')).not.toBe(before);
+    expect(await allReady(3)).toBe(true);
+    expect(rig.containers()).toHaveLength(old.length);
+    expect(await kubectl('get', 'deployments')).toBe('');
+  });
+
+  it('leaves nothing', async () => {
+    await rig.timed('down', () => rig.muster('down', NAME, '--yes'));
+    expect(rig.containers()).toEqual([]);
+  });
+});
