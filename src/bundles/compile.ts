@@ -30,6 +30,8 @@ export interface CompiledBundle {
   plan: Plan;
   /** Keys of the steps that only prove that it works. */
   verify: string[];
+  /** By key of a step that is due again some time: after how many seconds. */
+  every: Map<string, number>;
   diagnostics: Diagnostic[];
   /** The bundle's outputs: which step publishes each. */
   outputs: Record<string, { step: string; name: string }>;
@@ -102,15 +104,22 @@ class Compilation {
       nodes: this.nodes,
       units: [...this.graph.units],
       plan,
-      verify: plan.steps.map((step) => step.key).filter((key) => this.isVerify(key)),
+      verify: plan.steps.map((step) => step.key).filter((key) => this.roleStepOf(key)?.on === 'verify'),
+      every: new Map(
+        plan.steps.flatMap(({ key }): [string, number][] => {
+          const seconds = this.roleStepOf(key)?.everySeconds ?? null;
+          return seconds === null ? [] : [[key, seconds]];
+        }),
+      ),
       diagnostics: this.diagnostics.list(),
       outputs: this.outputs(),
     };
   }
 
-  private isVerify(key: string): boolean {
+  /** Undefined for steps that are not of a unit. */
+  private roleStepOf(key: string): RoleStep | undefined {
     const unit = this.unitsByName.get(unitOfKey(key));
-    return unit !== undefined && this.graph.roleOf(unit).steps.get(key.slice(unit.name.length + 1))?.on === 'verify';
+    return unit && this.graph.roleOf(unit).steps.get(key.slice(unit.name.length + 1));
   }
 
   apply(): Plan['steps'] {

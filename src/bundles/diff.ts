@@ -18,6 +18,7 @@ export interface AppliedStep {
   /** Null: it was to run again, and it is not known how that ended. */
   digest: string | null;
   stepId: string;
+  appliedAt: Date;
   /** Secrets opened: for comparing, never for a plan. */
   outputs: Readonly<Record<string, JsonValue>>;
 }
@@ -35,9 +36,9 @@ export interface Standing {
 /**
  * Why a step runs. `new`: never run here. `changed`: its script, its options or what related units published is another
  * than it was run with. `follows`: it reads what a step of this plan will publish. `again`: how its last run ended is
- * not known. `verify`: to prove what the others did.
+ * not known. `due`: its last run is older than its role lets it be. `verify`: to prove what the others did.
  */
-export type StepChange = 'new' | 'changed' | 'follows' | 'again' | 'verify';
+export type StepChange = 'new' | 'changed' | 'follows' | 'again' | 'due' | 'verify';
 
 export interface PlanDiff {
   /** Those that have to run, put in order among themselves; they refer to what the others published before. */
@@ -52,6 +53,9 @@ export interface DiffAbout {
   nodeOf: (key: string) => string | undefined;
   /** The steps that only prove: all of them run as soon as anything changes. */
   verify: ReadonlySet<string>;
+  /** After how many seconds a step runs again although nothing changed. */
+  every?: ReadonlyMap<string, number>;
+  now?: Date;
   /** Something changes that is not of this plan: a unit goes. */
   disturbed?: boolean;
 }
@@ -107,7 +111,14 @@ class Diff {
     if (read.some((reference) => this.changes.has(reference.step))) return 'follows';
     if (read.some((reference) => this.valueOf(reference) === undefined)) return 'changed';
     const resolved = fillInOutputs(step.input, (reference) => this.valueOf(reference) ?? null);
-    return stepDigest(this.standing.digestKey, step.input, resolved) === applied.digest ? null : 'changed';
+    if (stepDigest(this.standing.digestKey, step.input, resolved) !== applied.digest) return 'changed';
+    return this.isDue(step.key, applied) ? 'due' : null;
+  }
+
+  private isDue(key: string, { appliedAt }: AppliedStep): boolean {
+    const { every, now } = this.about;
+    const seconds = every?.get(key);
+    return seconds !== undefined && now !== undefined && now.getTime() - appliedAt.getTime() >= seconds * 1000;
   }
 
   private valueOf({ step, name }: OutputReference['$output']): JsonValue | undefined {

@@ -113,6 +113,21 @@ steps: {install: {run: scripts/do.sh}}
     });
   });
 
+  it('say how often a step is due, where it can run again', () => {
+    const read = (step: string) =>
+      load(bundle, [attached('roles/web/role.yaml', web.replace('{run: scripts/do.sh}', step)), ...files.slice(1)]);
+    const due = read('{run: scripts/do.sh, repeatable: true, every: 30d}');
+    expect(compileBundle({ bundle: due.bundle!, roles: due.roles }).every).toEqual(
+      new Map([['web/0:install', 30 * 86_400]]),
+    );
+    for (const step of [
+      '{run: scripts/do.sh, every: 30d}',
+      '{run: scripts/do.sh, on: verify, repeatable: true, every: 1h}',
+    ])
+      expect(formatDiagnostics(read(step).diagnostics)).toContain('step "install" cannot run again');
+    expect(formatDiagnostics(read('{run: scripts/do.sh, every: soon}').diagnostics)).toContain('12h or 30d');
+  });
+
   it('are told what is wrong with them, once, at its place', () => {
     const wrong = attached('roles/web/role.yaml', web.replace('do.sh', 'du.sh'));
     const told = formatDiagnostics(load(bundle, [wrong, files[1]!]).diagnostics);

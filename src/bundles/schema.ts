@@ -154,6 +154,11 @@ const roleStep = object({
   serial: flag.optional().describe('One unit at a time'),
   batch: count.optional(),
   reboot: flag.optional().describe('The step reboots its node'),
+  every: z
+    .string({ error: 'a time such as 12h or 30d' })
+    .regex(/^\d{1,5}[mhd]$/, { error: 'a time such as 12h or 30d' })
+    .optional()
+    .describe('Older than that, it is due: an apply runs it again although nothing changed'),
 });
 
 /** The shape of `role.yaml`. */

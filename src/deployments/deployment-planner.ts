@@ -5,7 +5,8 @@ import { diffPlan, type PlanDiff } from '../bundles/index.js';
 import { Clouds, type CloudProvider, type ExistingNode, type NodeRequest } from '../clouds/index.js';
 import { MusterError } from '../error.js';
 import type { Plan } from '../plan/index.js';
-import { SECRET_BOX } from '../platform/index.js';
+import { CLOCK, SECRET_BOX } from '../platform/index.js';
+import type { Clock } from '../platform/clock.js';
 import { generateSshKey } from '../platform/remote/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
 import { BundleLibrary } from './bundle-library.js';
@@ -69,6 +70,7 @@ export class DeploymentPlanner {
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
     @Inject(StandingState) private readonly state: StandingState,
     @Inject(SECRET_BOX) private readonly secrets: SecretBox,
+    @Inject(CLOCK) private readonly clock: Clock,
   ) {}
 
   /** For a bundle as it was sent, under its own name or the one given. */
@@ -122,11 +124,12 @@ export class DeploymentPlanner {
     const going = leavingUnits(standing, compiled);
     const versions = await this.records.versionsOf(manager, deployment.id, going);
     const removal = removalOfUnits(going, standing, (version) => this.laidBy(versions, version));
-    const { units, plan: whole, verify } = compiled.compiled;
+    const { units, plan: whole, verify, every } = compiled.compiled;
     const nodeKeys = new Map(units.map((unit) => [unit.name, unit.node]));
     const diff = diffPlan(whole, without(standing, going), {
       nodeOf: (key) => nodeKeys.get(key.slice(0, key.indexOf(':'))),
       verify: new Set(verify),
+      ...{ every, now: this.clock.now() },
       disturbed: going.length > 0,
     });
     const requests = requestsOf(deployment, compiled);

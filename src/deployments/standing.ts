@@ -55,9 +55,9 @@ export class StandingState {
         nodes.map(({ key, id, address, architecture }) => [key, { nodeId: id, address, architecture }]),
       ),
       steps: new Map(
-        rows.map(({ unit, step, nodeId, digest, stepId }) => [
+        rows.map(({ unit, step, nodeId, digest, stepId, appliedAt }) => [
           `${unit}:${step}`,
-          { nodeId, digest, stepId, outputs: outputs.get(stepId) ?? {} },
+          { nodeId, digest, stepId, appliedAt, outputs: outputs.get(stepId) ?? {} },
         ]),
       ),
       digestKey: this.digestKey(deployment),

@@ -20,7 +20,7 @@ peers: {cluster: store-cluster}
 steps:
   install: {run: install.sh, repeatable: true}
   join: {run: join.sh, after: [install]}
-  identify: {run: identify.sh, after: [join], publishes: [url], secrets: {key: [cluster]}, repeatable: true}
+  identify: {run: identify.sh, after: [join], publishes: [url], secrets: {key: [cluster]}, repeatable: true, every: 30d}
   configure: {run: configure.sh, after: [identify, cluster], repeatable: true}
   health: {run: health.sh, on: verify, repeatable: true}
   remove: {run: remove.sh, on: remove, repeatable: true}
@@ -126,6 +126,22 @@ describe('a bundle that is laid down again', () => {
     expect((await rig.plan(bundle({ size: 2 }))).plan.steps).toEqual([]);
     await ends(bundle({ size: 2, unused: 'y' }));
     expect(rig.told().sort()).toEqual(['store/0 health y', 'store/1 health y']);
+  });
+
+  it('runs what is due by its age again, and what reads what that publishes', async () => {
+    await ends(bundle());
+    rig.told();
+    const days = (count: number) => new Date(Date.now() + count * 86_400_000).toISOString();
+    rig.clock.set(days(29));
+    expect((await rig.plan(bundle())).plan.steps).toEqual([]);
+    rig.clock.set(days(30));
+    expect((await rig.plan(bundle())).changes).toContain(
+      'change store/0 on node store-0: identify (due), configure (follows), health (verify)',
+    );
+    await ends(bundle());
+    expect(rig.told()).toContain('store/1 identify 1');
+    rig.clock.set(days(0));
+    expect((await rig.plan(bundle())).plan.steps).toEqual([]);
   });
 
   it('with a unit more lays that one down and gives the others their new peers', async () => {

@@ -57,7 +57,7 @@ export class DeploymentRig {
   state!: StandingState;
   schedules!: SchedulesService;
   actions!: ScheduledActions;
-  /** Of schedules alone: engine and scripts live in real time. */
+  /** Of schedules, and of what is due: engine and scripts live in real time. */
   readonly clock = new SetClock();
   private readonly spare: Sshd[] = [];
   private readonly remote = new SshRemote({ connectTimeoutMs: 1000 });
@@ -93,7 +93,7 @@ export class DeploymentRig {
     const clouds = { provider: () => Promise.resolve(provider) } as unknown as Clouds;
     this.state = new StandingState(runs, secrets);
     this.records = new DeploymentRecords(dataSource, library, systemClock);
-    this.planner = new DeploymentPlanner(clouds, library, this.records, this.state, secrets);
+    this.planner = new DeploymentPlanner(clouds, library, this.records, this.state, secrets, this.clock);
     const directory = new DeploymentNodes(dataSource, secrets);
     this.schedules = new SchedulesService(dataSource, this.clock);
     this.deployments = new DeploymentsService(

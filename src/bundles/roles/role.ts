@@ -41,6 +41,8 @@ export interface RoleStep {
   /** So many units at a time; null: all. */
   batch: number | null;
   reboot: boolean;
+  /** After so long it runs again although nothing changed; null: never. */
+  everySeconds: number | null;
 }
 
 /** What a node has to allow where it is a system container; a machine allows everything. */
@@ -139,6 +141,7 @@ class RoleReader {
     };
     this.checkRides(role);
     this.checkAfter(role);
+    this.checkEvery(role);
     checkUses(role, (path) => this.at(path), this.diagnostics);
     this.checkAnswers(role);
     this.checkSecrets(role);
@@ -226,6 +229,7 @@ class RoleReader {
       leader: yaml.leader ?? false,
       batch: yaml.serial === true ? 1 : (yaml.batch ?? 0) || null,
       reboot: yaml.reboot ?? false,
+      everySeconds: secondsOf(yaml.every),
     };
   }
 
@@ -266,6 +270,14 @@ class RoleReader {
         } else if (other && other.on !== step.on && other.on !== 'apply')
           this.diagnostics.error(at, `step "${step.name}" runs on ${step.on}, but "${name}" on ${other.on}`);
       }
+    }
+  }
+
+  private checkEvery(role: RoleDefinition): void {
+    for (const { name, everySeconds, on, repeatable, check } of role.steps.values()) {
+      if (everySeconds === null || (on === 'apply' && (repeatable || check !== null))) continue;
+      const at = this.keyAt(['steps', name, 'every']);
+      this.diagnostics.error(at, `step "${name}" cannot run again`, 'on: apply, and repeatable: true or a check:');
     }
   }
 
@@ -351,6 +363,6 @@ function reaches(role: RoleDefinition, from: string, wanted: string): boolean {
 
 function secondsOf(duration: string | undefined): number | null {
   if (duration === undefined) return null;
-  const factors: Record<string, number> = { s: 1, m: 60, h: 3600 };
+  const factors: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
   return Number(duration.slice(0, -1)) * (factors[duration.slice(-1)] ?? 1);
 }
