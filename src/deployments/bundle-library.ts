@@ -79,6 +79,7 @@ function readRoles(folder: string): RoleLibrary {
 }
 
 function textsBeside(folder: string): Record<string, string> {
+  if (!existsSync(folder)) return {};
   const names = readdirSync(folder).filter((name) => name !== 'role.yaml' && statSync(join(folder, name)).isFile());
   return Object.fromEntries(names.map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
 }
