@@ -96,7 +96,9 @@ const deploymentDiff = z
         role: z.string().nullable(),
         node: z.string().nullable().describe('Where it is afterwards'),
         from: z.string().nullable().describe('Where it was'),
-        steps: z.array(z.object({ step: z.string(), why: z.enum(['new', 'changed', 'follows', 'again', 'due', 'verify']) })),
+        steps: z.array(
+          z.object({ step: z.string(), why: z.enum(['new', 'changed', 'follows', 'again', 'due', 'verify']) }),
+        ),
       }),
     ),
     options: z.array(
