@@ -72,9 +72,9 @@ export class Sshd {
       'SetEnv=SHLVL=2',
     ];
     const args = options.flatMap((option) => ['-o', option]);
-    this.server = spawn('/usr/sbin/sshd', ['-D', '-e', '-f', '/dev/null', '-p', String(this.port), ...args], {
-      stdio: 'ignore',
-    });
+    const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(this.port), ...args];
+    // It ends with who started it, whatever a test forgets.
+    this.server = spawn('setpriv', ['--pdeathsig', 'KILL', ...sshd], { stdio: 'ignore' });
     for (let tries = 0; tries < 200 && !(await accepts(this.port)); tries += 1) await sleep(25);
   }
 
