@@ -2,90 +2,43 @@ import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { nodeHandlers } from '../../src/pipeline/index.js';
-import { step, type JsonObject, type StepSpec } from '../../src/plan/index.js';
-import { SshRemote } from '../../src/platform/remote/index.js';
-import { Datastores } from '../support/datastores.js';
-import { eventually, TestEngine } from '../support/pipeline-engine.js';
-import { Sshd } from '../support/sshd.js';
+import { type JsonObject, type StepSpec } from '../../src/plan/index.js';
+import { NodeSteps } from '../support/node-steps.js';
+import { eventually } from '../support/pipeline-engine.js';
 
 const CAP_KIB = 2048;
 /** On the node: the kept beginning, the parts that are still looked at for the kept end, and small files. */
 const MOST_KIB_ON_NODE = CAP_KIB + 16 * 1024;
 
-let stores: Datastores;
-let dataSource: DataSource;
-let sshd: Sshd;
-let remote: SshRemote;
-let engine: TestEngine;
-
+let node: NodeSteps;
 beforeAll(async () => {
-  [stores, sshd] = await Promise.all([Datastores.start(), Sshd.start()]);
-  ({ dataSource } = await stores.createDatabase());
+  node = await NodeSteps.start();
 });
-afterAll(async () => {
-  await dataSource.destroy();
-  await Promise.all([stores.stop(), sshd.stop()]);
-});
+afterAll(() => node.stop());
 beforeEach(() => {
-  remote = new SshRemote({ connectTimeoutMs: 2000 });
-  const nodes = { find: (id: string) => Promise.resolve({ ...sshd.target, name: id }) };
-  const options = { environment: sshd.runnerEnvironment, logBytes: CAP_KIB * 1024 };
-  engine = new TestEngine({
-    dataSource,
-    redisUrl: stores.redis.url,
-    prefix: randomUUID(),
-    handlers: nodeHandlers({ remote, nodes }, options),
-    settings: { logBytesPerStep: CAP_KIB * 1024 },
-  }).start();
+  const logBytes = CAP_KIB * 1024;
+  node.begin({ node: { logBytes }, settings: { logBytesPerStep: logBytes } });
 });
-afterEach(async () => {
-  await engine.stop();
-  await remote.close();
-});
+afterEach(() => node.end());
 
 async function start(script: string, spec: Partial<StepSpec> = {}, input: JsonObject = {}): Promise<string> {
-  const plan = {
-    steps: [
-      step({
-        key: 's',
-        kind: 'node.script',
-        title: 'a script',
-        retries: 0,
-        ...spec,
-        input: { nodeId: 'n', script, ...input },
-      }),
-    ],
-  };
-  const subject = { kind: 'deployment' as const, id: randomUUID() };
-  return (await engine.runs.submit(null, { subject, action: 'test', title: 'a test', actor: 'tester', plan })).id;
+  return (await node.submit({ retries: 0, ...spec, input: { script, ...input } })).id;
 }
 
 async function over(id: string) {
-  const view = await engine.runs.untilOver(id, AbortSignal.timeout(50_000));
+  const view = await node.over(id);
   const [state] = view.steps;
   if (state === undefined) throw new Error('the run has no step');
   return { status: view.status, step: state };
 }
 
-const logOf = async (id: string) => {
-  const pieces = [];
-  for (let offset = 0; ;) {
-    const more = await engine.runs.log(id, 's', offset);
-    if (more.length === 0) return pieces.join('');
-    pieces.push(...more.map((piece) => piece.text));
-    const last = more.at(-1)!;
-    offset = last.offset + Buffer.byteLength(last.text);
-  }
-};
-const file = () => join(sshd.dir, `pids-${randomUUID()}`);
+const file = () => join(node.sshd.dir, `pids-${randomUUID()}`);
 const pidsIn = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : []);
 /** A zombie is dead: only its parent has not looked yet. */
 const isAlive = (pid: string) =>
   existsSync(`/proc/${pid}/stat`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
-const journalOf = (executionId: string) => join(sshd.runnerEnvironment.MUSTER_ROOT, 'steps', executionId);
+const journalOf = (executionId: string) => join(node.sshd.runnerEnvironment.MUSTER_ROOT, 'steps', executionId);
 const kibibytesIn = (folder: string): number =>
   readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -134,7 +87,7 @@ describe('a script that leaves processes behind', () => {
       expect(Date.now() - began).toBeLessThan(20_000);
       expect(pidsIn(left).filter(isAlive)).toEqual([]);
       expect(isAlive(pid!)).toBe(true);
-      expect(await logOf(id)).toMatch(
+      expect(await node.logOf(id)).toMatch(
         /^over\n\[muster: ended what the script had left running: (sleep sleep|sleep.*)\]\n$/,
       );
     } finally {
@@ -150,7 +103,7 @@ describe('a script that leaves processes behind', () => {
     const { status } = await over(id);
     process.kill(Number(pidsIn(path)[0]), 'SIGKILL');
     expect(status).toBe('succeeded');
-    expect(await logOf(id)).toMatch(/^over\n/);
+    expect(await node.logOf(id)).toMatch(/^over\n/);
   });
 });
 
@@ -162,7 +115,7 @@ describe('a script that floods its log', () => {
     let mostOnNode = 0;
     const watch = setInterval(() => {
       most = Math.max(most, process.memoryUsage().rss);
-      const steps = join(sshd.runnerEnvironment.MUSTER_ROOT, 'steps');
+      const steps = join(node.sshd.runnerEnvironment.MUSTER_ROOT, 'steps');
       if (!existsSync(steps)) return;
       for (const name of readdirSync(steps)) mostOnNode = Math.max(mostOnNode, kibibytesIn(join(steps, name)));
     }, 50);
@@ -174,7 +127,7 @@ describe('a script that floods its log', () => {
     expect(mostOnNode).toBeGreaterThan(1024);
     expect(mostOnNode).toBeLessThan(MOST_KIB_ON_NODE);
     expect(kibibytesIn(journalOf(state.executionId!))).toBeLessThan(CAP_KIB + 64);
-    const log = await logOf(id);
+    const log = await node.logOf(id);
     expect(log).toMatch(/^the beginning\na line of the flood\n/);
     expect(log).toMatch(/\[muster: the log is longer than \d+ KiB; its middle is not kept\]\n/);
     expect(log).toMatch(/a line of the flood\n.*\nthe end\n$/);
@@ -215,7 +168,7 @@ describe('a script that publishes otherwise than it declared', () => {
     const input = { publishes: ['port'], checkScript: 'echo port=8080 >>"$MUSTER_OUTPUT"' };
     const id = await start('exit 1', {}, input);
     expect((await over(id)).status).toBe('succeeded');
-    expect(await engine.runs.outputs(id)).toMatchObject([{ name: 'port', value: '8080' }]);
+    expect(await node.engine.runs.outputs(id)).toMatchObject([{ name: 'port', value: '8080' }]);
     const silent = await over(await start('exit 1', {}, { ...input, checkScript: 'true' }));
     expect(silent.step.reason).toBe(
       'the check says that it is done, but it did not publish port, which its role declares',

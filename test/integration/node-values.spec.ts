@@ -1,15 +1,9 @@
 import 'reflect-metadata';
-import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { compileBundle, loadBundle, parseRole, type RoleDefinition } from '../../src/bundles/index.js';
-import { nodeHandlers } from '../../src/pipeline/index.js';
-import { SshRemote } from '../../src/platform/remote/index.js';
-import { Datastores } from '../support/datastores.js';
-import { TestEngine } from '../support/pipeline-engine.js';
-import { Sshd } from '../support/sshd.js';
+import { NodeSteps } from '../support/node-steps.js';
 
 /** What a value may be: whatever a shell, a line, YAML or JSON could take for its own. */
 const VALUES: readonly string[] = [
@@ -96,56 +90,42 @@ const taker = role(
   { 'take.sh': TAKE },
 );
 
-let stores: Datastores;
-let dataSource: DataSource;
-let sshd: Sshd;
-
+let node: NodeSteps;
 beforeAll(async () => {
-  [stores, sshd] = await Promise.all([Datastores.start(), Sshd.start()]);
-  ({ dataSource } = await stores.createDatabase());
+  node = await NodeSteps.start();
+  node.begin();
 });
 afterAll(async () => {
-  await dataSource.destroy();
-  await Promise.all([stores.stop(), sshd.stop()]);
+  await node.end();
+  await node.stop();
 });
 
 it('a value goes through options, outputs and relations into the next script byte by byte, whatever it is', async () => {
-  const remote = new SshRemote();
-  const nodes = { find: (id: string) => Promise.resolve({ ...sshd.target, name: id }) };
-  const engine = new TestEngine({
-    dataSource,
-    redisUrl: stores.redis.url,
-    prefix: randomUUID(),
-    handlers: nodeHandlers({ remote, nodes }, { environment: sshd.runnerEnvironment }),
-  }).start();
   const roles = new Map([giver, taker].map((one) => [one.name, one]));
   const bundle = {
     applications: {
       giver: { role: 'giver', options: Object.fromEntries(names.map((name, index) => [name, VALUES[index]])) },
-      taker: { role: 'taker', options: { to: sshd.dir } },
+      taker: { role: 'taker', options: { to: node.sshd.dir } },
     },
     relations: [['taker:from', 'giver:to']],
   };
   const loaded = loadBundle([{ name: 'bundle.yaml', text: JSON.stringify(bundle) }], roles);
   expect(loaded.diagnostics).toEqual([]);
-  const node = { nodeId: 'n', address: '127.0.0.1' };
-  const known = { nodes: { 'giver-0': node, 'taker-0': node }, published: {} };
+  const there = { nodeId: 'n', address: '127.0.0.1' };
+  const known = { nodes: { 'giver-0': there, 'taker-0': there }, published: {} };
   const { plan } = compileBundle({ bundle: loaded.bundle!, roles, known });
-  const subject = { kind: 'deployment' as const, id: randomUUID() };
-  const run = await engine.runs.submit(null, { subject, action: 'test', title: 'a test', actor: 'tester', plan });
-  const view = await engine.runs.untilOver(run.id, AbortSignal.timeout(50_000));
-  await engine.stop();
-  await remote.close();
+  const run = await node.submitPlan(plan);
+  const view = await node.over(run.id);
 
   expect(view.steps.map(({ status, reason }) => ({ status, reason }))).toEqual([
     { status: 'succeeded', reason: null },
     { status: 'succeeded', reason: null },
   ]);
-  const input = JSON.parse(readFileSync(join(sshd.dir, 'input.json'), 'utf8')) as {
+  const input = JSON.parse(readFileSync(join(node.sshd.dir, 'input.json'), 'utf8')) as {
     relations: { from: { units: { values: Record<string, string> }[] } };
   };
   for (const [index, name] of names.entries()) {
-    expect(readFileSync(join(sshd.dir, name))).toEqual(Buffer.from(VALUES[index]!));
+    expect(readFileSync(join(node.sshd.dir, name))).toEqual(Buffer.from(VALUES[index]!));
     expect(input.relations.from.units[0]?.values[name]).toBe(VALUES[index]);
     expect(input.relations.from.units[0]?.values[`secret_${name}`]).toBe(VALUES[index]);
   }

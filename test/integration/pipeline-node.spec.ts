@@ -3,95 +3,49 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { nodeHandlers } from '../../src/pipeline/index.js';
 import { DetachedStep, FenceRefusedError } from '../../src/pipeline/node/detached-step.js';
-import { outputOf, step, type JsonObject, type StepSpec } from '../../src/plan/index.js';
-import { SshRemote } from '../../src/platform/remote/index.js';
-import { Datastores } from '../support/datastores.js';
-import { eventually, TestEngine } from '../support/pipeline-engine.js';
-import { Sshd } from '../support/sshd.js';
+import { outputOf, type JsonObject, type StepSpec } from '../../src/plan/index.js';
+import { NodeSteps } from '../support/node-steps.js';
+import { eventually } from '../support/pipeline-engine.js';
 
-let stores: Datastores;
-let dataSource: DataSource;
-let sshd: Sshd;
-let remote: SshRemote;
-let engine: TestEngine;
-
+let node: NodeSteps;
 beforeAll(async () => {
-  [stores, sshd] = await Promise.all([Datastores.start(), Sshd.start()]);
-  ({ dataSource } = await stores.createDatabase());
+  node = await NodeSteps.start();
 });
-afterAll(async () => {
-  await dataSource.destroy();
-  await Promise.all([stores.stop(), sshd.stop()]);
-});
-beforeEach(() => {
-  remote = new SshRemote({ connectTimeoutMs: 2000 });
-  const nodes = {
-    find: (id: string) => Promise.resolve(id === 'gone' ? null : { ...sshd.target, name: id }),
-  };
-  engine = new TestEngine({
-    dataSource,
-    redisUrl: stores.redis.url,
-    prefix: randomUUID(),
-    handlers: nodeHandlers({ remote, nodes }, { environment: sshd.runnerEnvironment }),
-  }).start();
-});
-afterEach(async () => {
-  await engine.stop();
-  await remote.close();
-});
+afterAll(() => node.stop());
+beforeEach(() => node.begin());
+afterEach(() => node.end());
 
-function submit(...steps: (Partial<StepSpec> & { input: JsonObject })[]) {
-  const specs = steps.map((spec, n) =>
-    step({
-      key: `s${n}`,
-      kind: 'node.script',
-      title: 'a script',
-      retries: 1,
-      ...spec,
-      input: { nodeId: 'n', ...spec.input },
-    }),
-  );
-  return engine.runs.submit(null, {
-    subject: { kind: 'deployment', id: randomUUID() },
-    action: 'test',
-    title: 'a test',
-    actor: 'tester',
-    plan: { steps: specs },
-  });
-}
-const over = (id: string) => engine.runs.untilOver(id, AbortSignal.timeout(40_000));
-const logOf = async (id: string, key = 's0') => (await engine.runs.log(id, key)).map((piece) => piece.text).join('');
 /** A file that scripts append a line to each time they run. */
-const counter = () => join(sshd.dir, `count-${randomUUID()}`);
+const counter = () => join(node.sshd.dir, `count-${randomUUID()}`);
 const linesOf = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n').length : 0);
-const journalOf = (executionId: string) => join(sshd.runnerEnvironment.MUSTER_ROOT, 'steps', executionId);
+const journalOf = (executionId: string) => join(node.sshd.runnerEnvironment.MUSTER_ROOT, 'steps', executionId);
 /** A zombie is dead: only its parent has not looked yet. */
 const isAlive = (pid: string) =>
   existsSync(`/proc/${pid}/stat`) && !readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') Z ');
 async function stateOf(id: string) {
-  return (await engine.runs.get(id)).steps[0]!;
+  return (await node.engine.runs.get(id)).steps[0]!;
 }
 
 describe('a script on a node', () => {
   it('keeps a declared secret as one, whatever the script calls it, and refuses one that is not declared', async () => {
     const publish = (line: string) => `echo "${line}" >>"$MUSTER_OUTPUT"; sleep 0.7; echo "it is hunter22"`;
-    const kept = await submit(
+    const kept = await node.submit(
       { input: { script: publish('password=hunter22'), secrets: ['password'] } },
       { after: ['s0'], input: { script: 'cat "$MUSTER_INPUT"', input: { p: outputOf('s0', 'password') } } },
     );
-    expect(await over(kept.id)).toMatchObject({ status: 'succeeded' });
-    expect(await logOf(kept.id)).toBe('it is [masked]\n');
-    expect(await logOf(kept.id, 's1')).toBe('{"p":"[masked]"}');
-    expect(await engine.runs.outputs(kept.id)).toEqual([{ step: 's0', name: 'password', secret: true, value: null }]);
+    expect(await node.over(kept.id)).toMatchObject({ status: 'succeeded' });
+    expect(await node.logOf(kept.id)).toBe('it is [masked]\n');
+    expect(await node.logOf(kept.id, 's1')).toBe('{"p":"[masked]"}');
+    expect(await node.engine.runs.outputs(kept.id)).toEqual([
+      { step: 's0', name: 'password', secret: true, value: null },
+    ]);
 
-    const refused = await submit({ input: { script: publish('secret password=hunter22'), secrets: [] } });
-    expect(await over(refused.id)).toMatchObject({ status: 'failed' });
+    const refused = await node.submit({ input: { script: publish('secret password=hunter22'), secrets: [] } });
+    expect(await node.over(refused.id)).toMatchObject({ status: 'failed' });
     expect((await stateOf(refused.id)).reason).toContain('cannot take the secret "password"');
-    expect(await engine.runs.outputs(refused.id)).toEqual([]);
+    expect(await node.engine.runs.outputs(refused.id)).toEqual([]);
   });
 
   it('gets its input, environment and files, and publishes values', async () => {
@@ -100,7 +54,7 @@ describe('a script on a node', () => {
       'muster-progress 40 "half way"; sleep 0.5',
       'printf "address=10.0.0.7\\nlist<<END\\na\\nb\\nEND\\nsecret password=hunter22\\n" >>"$MUSTER_OUTPUT"; sleep 0.7; echo "it is hunter22"',
     ].join('\n');
-    const run = await submit(
+    const run = await node.submit(
       {
         input: {
           script,
@@ -111,12 +65,12 @@ describe('a script on a node', () => {
       },
       { after: ['s0'], input: { script: 'echo "got $P"', environment: { P: outputOf('s0', 'password') } } },
     );
-    const view = await over(run.id);
+    const view = await node.over(run.id);
     expect(view).toMatchObject({ status: 'succeeded', reason: null });
-    const log = await logOf(run.id);
+    const log = await node.logOf(run.id);
     expect(log).toMatch(/^hello a \$HOME 'b' from .*\/files\n\{"unit":"etcd\/0"\}\n600\ntool ran\nit is \[masked\]\n$/);
-    expect(await logOf(run.id, 's1')).toBe('got [masked]\n');
-    expect(await engine.runs.outputs(run.id, { openSecrets: true })).toEqual([
+    expect(await node.logOf(run.id, 's1')).toBe('got [masked]\n');
+    expect(await node.engine.runs.outputs(run.id, { openSecrets: true })).toEqual([
       { step: 's0', name: 'address', secret: false, value: '10.0.0.7' },
       { step: 's0', name: 'list', secret: false, value: 'a\nb' },
       { step: 's0', name: 'password', secret: true, value: 'hunter22' },
@@ -125,7 +79,7 @@ describe('a script on a node', () => {
     const journal = journalOf(view.steps[0]!.executionId!);
     expect(statSync(journal).mode & 0o777).toBe(0o700);
     expect(existsSync(join(journal, 'input.json'))).toBe(false);
-    expect((await engine.runs.attempts(run.id, 's0'))[0]).toMatchObject({ exitCode: 0, outcome: 'succeeded' });
+    expect((await node.engine.runs.attempts(run.id, 's0'))[0]).toMatchObject({ exitCode: 0, outcome: 'succeeded' });
   });
 
   it.each([
@@ -138,11 +92,11 @@ describe('a script on a node', () => {
     'that exits with %i (repeatable: %s) is tried %i times, and the run is %s',
     async (code, repeatable, tries, status) => {
       const count = counter();
-      const run = await submit({
+      const run = await node.submit({
         repeatable,
         input: { script: `echo once >>${count}; echo because >&2; exit ${code}` },
       });
-      const view = await over(run.id);
+      const view = await node.over(run.id);
       expect(view.status).toBe(status);
       expect(view.steps[0]!.reason).toBe(`exit code ${code}: because`);
       expect(linesOf(count)).toBe(tries);
@@ -151,8 +105,8 @@ describe('a script on a node', () => {
 
   it('that a check finds done is not run', async () => {
     const count = counter();
-    const run = await submit({ input: { script: `echo once >>${count}`, checkScript: 'echo looked; exit 0' } });
-    expect((await over(run.id)).steps[0]).toMatchObject({
+    const run = await node.submit({ input: { script: `echo once >>${count}`, checkScript: 'echo looked; exit 0' } });
+    expect((await node.over(run.id)).steps[0]).toMatchObject({
       status: 'succeeded',
       note: 'unchanged: the check says that it is done already',
     });
@@ -164,20 +118,20 @@ describe('a script on a node', () => {
     const script = `if [ -e ${once} ]; then muster-unchanged; else touch ${once}; fi`;
     const notes = [];
     for (let round = 0; round < 2; round += 1)
-      notes.push((await over((await submit({ input: { script } })).id)).steps[0]!.note);
+      notes.push((await node.over((await node.submit({ input: { script } })).id)).steps[0]!.note);
     expect(notes).toEqual([null, 'unchanged: the script found everything as it is wanted']);
   });
 
   it('outlives a cut connection; its log goes on where it stopped', async () => {
     const count = counter();
     const script = `echo once >>${count}; for i in $(seq 1 30); do echo "line $i"; sleep 0.1; done`;
-    const run = await submit({ repeatable: false, input: { script } });
-    await eventually('it logs', async () => (await logOf(run.id)).includes('line 5'));
-    await sshd.cut();
+    const run = await node.submit({ repeatable: false, input: { script } });
+    await eventually('it logs', async () => (await node.logOf(run.id)).includes('line 5'));
+    await node.sshd.cut();
     await sleep(1000);
-    await sshd.up();
-    expect((await over(run.id)).status).toBe('succeeded');
-    const lines = (await logOf(run.id)).split('\n').filter((line) => line.startsWith('line'));
+    await node.sshd.up();
+    expect((await node.over(run.id)).status).toBe('succeeded');
+    const lines = (await node.logOf(run.id)).split('\n').filter((line) => line.startsWith('line'));
     expect(lines).toEqual(Array.from({ length: 30 }, (_, n) => `line ${n + 1}`));
     expect(linesOf(count)).toBe(1);
   });
@@ -185,18 +139,18 @@ describe('a script on a node', () => {
   it('is stopped with all its processes when the run is cancelled', async () => {
     const file = counter();
     const script = `sleep 60 & echo $! >${file}; echo $$ >>${file}; wait`;
-    const run = await submit({ input: { script } });
+    const run = await node.submit({ input: { script } });
     await eventually('it runs', () => linesOf(file) === 2);
-    await engine.runs.cancel(run.id, 'enough');
-    const view = await over(run.id);
+    await node.engine.runs.cancel(run.id, 'enough');
+    const view = await node.over(run.id);
     expect(view).toMatchObject({ status: 'cancelled', reason: 'enough' });
     for (const pid of readFileSync(file, 'utf8').trim().split('\n')) expect(isAlive(pid)).toBe(false);
   });
 
   it('that stalls is stopped and started again, up to its retries', async () => {
     const count = counter();
-    const run = await submit({ stallSeconds: 2, retries: 1, input: { script: `echo once >>${count}; sleep 60` } });
-    const view = await over(run.id);
+    const run = await node.submit({ stallSeconds: 2, retries: 1, input: { script: `echo once >>${count}; sleep 60` } });
+    const view = await node.over(run.id);
     expect(view).toMatchObject({ status: 'failed' });
     expect(view.steps[0]!.reason).toMatch(/^stalled: no output and no progress for 2 s/);
     expect(linesOf(count)).toBe(2);
@@ -204,13 +158,13 @@ describe('a script on a node', () => {
 
   it('that times out although it talks is stopped', async () => {
     const script = 'while :; do echo talk; sleep 0.1; done';
-    const run = await submit({ timeoutSeconds: 2, retries: 0, input: { script } });
-    expect((await over(run.id)).steps[0]!.reason).toMatch(/^timed out after 2 s/);
+    const run = await node.submit({ timeoutSeconds: 2, retries: 0, input: { script } });
+    expect((await node.over(run.id)).steps[0]!.reason).toMatch(/^timed out after 2 s/);
   });
 
   it('on a node that was removed fails for good', async () => {
-    const run = await submit({ retries: 3, input: { nodeId: 'gone', script: 'true' } });
-    const view = await over(run.id);
+    const run = await node.submit({ retries: 3, input: { nodeId: 'gone', script: 'true' } });
+    const view = await node.over(run.id);
     expect(view.steps[0]).toMatchObject({
       status: 'failed',
       attempt: 1,
@@ -223,7 +177,7 @@ describe('a node that goes down in the middle', () => {
   async function interrupt(options: Partial<StepSpec>, input: JsonObject) {
     const count = counter();
     const script = `echo once >>${count}; [ $(wc -l <${count}) -gt 1 ] || sleep 60`;
-    const run = await submit({ ...options, input: { script, ...input } });
+    const run = await node.submit({ ...options, input: { script, ...input } });
     await eventually('it runs', () => linesOf(count) === 1);
     // The power cut: the processes are gone, and the node comes back under another boot id.
     const journal = journalOf((await stateOf(run.id)).executionId!);
@@ -232,24 +186,24 @@ describe('a node that goes down in the middle', () => {
     const supervisor = Number(/PPid:\s+(\d+)/.exec(readFileSync(`/proc/${group}/status`, 'utf8'))![1]);
     process.kill(supervisor, 'SIGKILL');
     process.kill(-group, 'SIGKILL');
-    sshd.setBootId(randomUUID());
+    node.sshd.setBootId(randomUUID());
     return { run, count };
   }
 
   it('runs a repeatable step again', async () => {
     const { run, count } = await interrupt({ repeatable: true }, {});
-    expect((await over(run.id)).status).toBe('succeeded');
+    expect((await node.over(run.id)).status).toBe('succeeded');
     expect(linesOf(count)).toBe(2);
   });
 
   it('stops for the operator where the step may not be repeated, and goes on when told to', async () => {
     const { run, count } = await interrupt({ repeatable: false }, {});
-    const view = await over(run.id);
+    const view = await node.over(run.id);
     expect(view.status).toBe('paused');
     expect(view.steps[0]).toMatchObject({ status: 'needs-operator', attempt: 1 });
     expect(linesOf(count)).toBe(1);
-    await engine.runs.retry(run.id);
-    expect((await over(run.id)).status).toBe('succeeded');
+    await node.engine.runs.retry(run.id);
+    expect((await node.over(run.id)).status).toBe('succeeded');
     expect(linesOf(count)).toBe(2);
   });
 
@@ -259,7 +213,7 @@ describe('a node that goes down in the middle', () => {
       { repeatable: false },
       { checkScript: `test -f ${done}; r=$?; touch ${done}; exit $r` },
     );
-    const view = await over(run.id);
+    const view = await node.over(run.id);
     expect(view.steps[0]).toMatchObject({
       status: 'succeeded',
       note: 'it was interrupted; the check says that it is done',
@@ -270,10 +224,10 @@ describe('a node that goes down in the middle', () => {
   it('because the step asked for it is waited for, and the step goes on', async () => {
     const count = counter();
     const script = `echo once >>${count}; if [ "$MUSTER_REBOOTS" = 0 ]; then muster-reboot; else echo "after=$MUSTER_REBOOTS" >>"$MUSTER_OUTPUT"; fi`;
-    const run = await submit({ repeatable: false, input: { script, reboot: true } });
-    expect((await over(run.id)).status).toBe('succeeded');
+    const run = await node.submit({ repeatable: false, input: { script, reboot: true } });
+    expect((await node.over(run.id)).status).toBe('succeeded');
     expect(linesOf(count)).toBe(2);
-    expect(await engine.runs.outputs(run.id)).toMatchObject([{ name: 'after', value: '1' }]);
+    expect(await node.engine.runs.outputs(run.id)).toMatchObject([{ name: 'after', value: '1' }]);
   });
 });
 
@@ -281,11 +235,11 @@ describe('the node itself', () => {
   const FILES = { input: '{}', environment: {}, files: [] };
 
   it('refuses whoever was superseded, for every operation', async () => {
-    const shell = await remote.connect(sshd.target);
+    const shell = await node.remote.connect(node.sshd.target);
     const id = randomUUID();
     const file = counter();
     const as = (fence: number) =>
-      new DetachedStep(shell, { id, fence, stepId: 'step' }, { environment: sshd.runnerEnvironment });
+      new DetachedStep(shell, { id, fence, stepId: 'step' }, { environment: node.sshd.runnerEnvironment });
     await as(5).status(0);
     const old = as(4);
     const script = `echo once >>${file}`;
@@ -306,10 +260,10 @@ describe('the node itself', () => {
   });
 
   it('ends the last execution of a step before it starts a new one', async () => {
-    const shell = await remote.connect(sshd.target);
+    const shell = await node.remote.connect(node.sshd.target);
     const file = counter();
     const of = (id: string) =>
-      new DetachedStep(shell, { id, fence: 1, stepId: 'one-step' }, { environment: sshd.runnerEnvironment });
+      new DetachedStep(shell, { id, fence: 1, stepId: 'one-step' }, { environment: node.sshd.runnerEnvironment });
     const [first, second] = [of(randomUUID()), of(randomUUID())];
     await first.start(1, { ...FILES, script: `echo $$ >>${file}; sleep 60` });
     await eventually('it runs', () => linesOf(file) === 1);
@@ -320,11 +274,11 @@ describe('the node itself', () => {
   });
 
   it('takes files only under names that cannot leave their place', async () => {
-    const shell = await remote.connect(sshd.target);
+    const shell = await node.remote.connect(node.sshd.target);
     const step = new DetachedStep(
       shell,
       { id: randomUUID(), fence: 1, stepId: 'x' },
-      { environment: sshd.runnerEnvironment },
+      { environment: node.sshd.runnerEnvironment },
     );
     for (const path of ['../x', 'a/../../x', '', 'a\nb', 'a\tb']) {
       const files = [{ path, content: '' }];
@@ -338,18 +292,18 @@ describe('the node itself', () => {
 
 describe('waiting', () => {
   it('for a port and for SSH ends when they answer', async () => {
-    const run = await submit(
+    const run = await node.submit(
       { kind: 'node.ssh', input: {} },
-      { kind: 'node.wait', after: ['s0'], input: { tcp: { port: sshd.port } } },
+      { kind: 'node.wait', after: ['s0'], input: { tcp: { port: node.sshd.port } } },
       { kind: 'node.wait', after: ['s1'], input: { command: ['sh', '-c', 'exit 0'] } },
     );
-    expect((await over(run.id)).status).toBe('succeeded');
+    expect((await node.over(run.id)).status).toBe('succeeded');
   });
 
   it('goes on while they do not, up to the time limit', async () => {
-    const run = await submit({ kind: 'node.wait', timeoutSeconds: 3, retries: 0, input: { tcp: { port: 1 } } });
-    const view = await over(run.id);
+    const run = await node.submit({ kind: 'node.wait', timeoutSeconds: 3, retries: 0, input: { tcp: { port: 1 } } });
+    const view = await node.over(run.id);
     expect(view.steps[0]!.reason).toMatch(/timed out after 3 s/);
-    expect(await logOf(run.id)).toContain('not yet: code');
+    expect(await node.logOf(run.id)).toContain('not yet: code');
   });
 });

@@ -1,37 +1,14 @@
 #!/bin/bash
 # Lays the fan as the role fan does, without its DHCP: here the CNI gives the addresses.
 set -euo pipefail
-PATH=$PATH:/usr/sbin:/sbin
+. ./fan-files.sh
 
-[[ $OPT_OVERLAY =~ ^([0-9]{1,3})\. ]] || { echo "cannot read the overlay \"$OPT_OVERLAY\"" >&2; exit 78; }
-name=${BASH_REMATCH[1]}
-directory=/etc/muster/fan
 if grep -qx 'DHCP=true' "$directory/$name.conf" 2>/dev/null; then
   echo "cannot give pods the fan $name: its own DHCP gives its addresses; set dhcp of the role fan to false" >&2
   exit 78
 fi
 
-write() { # write FILE: standard input, in one piece
-  cat >"$1.new"
-  mv "$1.new" "$1"
-}
-
-write "$directory/$name.conf" <<CONF
-OVERLAY=$OPT_OVERLAY
-UNDERLAY=$OPT_UNDERLAY
-ADDRESS=$ADDRESS
-MODE=$OPT_MODE
-VNI=$OPT_VNI
-PORT=$OPT_PORT
-MASQUERADE=true
-DHCP=false
-CONF
-for ((index = 0; index < REL_HOSTS_UNITS; index++)); do
-  peer=REL_HOSTS_${index}_ADDRESS
-  echo "${!peer}"
-done | write "$directory/$name.peers"
-
-/usr/local/lib/muster/fan up "$name"
+lay_fan true false
 systemctl enable --quiet "muster-fan@$name.service"
 systemctl start "muster-fan@$name.service"
 
