@@ -74,7 +74,7 @@ export class Sshd {
     const args = options.flatMap((option) => ['-o', option]);
     const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(this.port), ...args];
     // It ends with who started it, whatever a test forgets.
-    this.server = spawn('setpriv', ['--pdeathsig', 'KILL', ...sshd], { stdio: 'ignore' });
+    this.server = spawn('/usr/bin/setpriv', ['--pdeathsig', 'KILL', ...sshd], { stdio: 'ignore' });
     for (let tries = 0; tries < 200 && !(await accepts(this.port)); tries += 1) await sleep(25);
   }
 
