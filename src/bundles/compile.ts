@@ -90,7 +90,8 @@ class Compilation {
     this.graph = new UnitGraph(units, relations, roles);
     this.unitsByName = new Map(units.map((unit) => [unit.name, unit]));
     this.artifacts = new ArtifactSteps(this.nodes, known.nodes);
-    this.unitSteps = new UnitSteps(this.graph, bundle, known, new Set(planned), this.artifacts);
+    const bases = new Map(this.nodes.map(({ key, base }) => [key, base]));
+    this.unitSteps = new UnitSteps(this.graph, bundle, known, new Set(planned), this.artifacts, bases);
     checkArtifacts(bundle, roles, this.diagnostics);
     this.checkContainerHosts();
     this.isSmallEnough = checkPlanSize(this.graph, bundle, planned, this.diagnostics);

@@ -128,6 +128,12 @@ const artifact = object({
   optional: flag.optional().describe('Steps can do without it: ARTIFACT_<NAME> is empty where it cannot be had'),
 });
 
+const packageEntry = object({
+  name: text,
+  bases: texts.optional().describe('The bases on which it is asked for; all of the role, where it does not say'),
+  when: map(oneOrMore).optional().describe('option: the value, or values, with which it is asked for'),
+});
+
 const roleStep = object({
   title: text.optional(),
   run: text.optional().describe("A script in the role's folder"),
@@ -183,6 +189,10 @@ export const roleSchema = object({
     .describe('What its node has to allow where that is a system container'),
   files: texts.optional().describe("Files of the role's folder that every step finds beside its script"),
   artifacts: map(artifact).optional().describe('Files to fetch'),
+  packages: z
+    .array(z.union([text, packageEntry], { error: 'the name of a package, or a map' }), { error: 'a list' })
+    .optional()
+    .describe("Every package of the distribution that the role's scripts ask apt for; offline there are no others"),
   steps: map(roleStep).optional(),
 }).describe('A role: what it takes to run an application');
 

@@ -1,7 +1,9 @@
 import { outputOf, step as stepSpec, type JsonObject, type JsonValue, type StepSpec } from '../plan/index.js';
+import type { Base } from './base.js';
 import type { ArtifactSteps } from './artifact-steps.js';
 import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
+import { packagesOf } from './roles/packages.js';
 import { readOption, type OptionValue } from './roles/role-option.js';
 import { endpointsBefore, type Occasion, type RoleDefinition, type RoleStep } from './roles/role.js';
 import { variableOf } from './roles/script-names.js';
@@ -43,6 +45,8 @@ export class UnitSteps {
     /** The kinds of steps that the plan has; what the others published is looked up in `known`. */
     private readonly planned: ReadonlySet<Occasion>,
     private readonly artifacts: ArtifactSteps,
+    /** By node key. */
+    private readonly bases: ReadonlyMap<string, Base>,
   ) {}
 
   build(unit: PlannedUnit, step: RoleStep): StepSpec {
@@ -79,9 +83,22 @@ export class UnitSteps {
           ...relations.environment,
         },
         ...(artifacts.entries.length === 0 ? {} : { artifacts: artifacts.entries }),
+        ...this.packages(unit, role, step, options),
         files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: 0o644 })),
       },
     });
+  }
+
+  /** What the script may ask apt for. */
+  private packages(
+    unit: PlannedUnit,
+    role: RoleDefinition,
+    step: RoleStep,
+    options: Record<string, OptionValue | null>,
+  ): JsonObject {
+    const base = this.bases.get(unit.node);
+    const names = step.script === null || base === undefined ? [] : packagesOf(role.packages, base, options);
+    return names.length === 0 ? {} : { packages: names };
   }
 
   /** `$MUSTER_INPUT`. */

@@ -6,6 +6,7 @@ import { parseYaml } from '../parse.js';
 import { roleSchema, type RoleYaml } from '../schema.js';
 import type { SourceFile, Span } from '../source.js';
 import { checkUses, readArtifacts, type RoleArtifact } from './artifact.js';
+import { readPackages, type RolePackage } from './packages.js';
 import { fileText, readFiles, SHARED_FOLDER, type RoleText } from './role-files.js';
 import { expectedOption, readOption, type RoleOption } from './role-option.js';
 import { checkScriptNames } from './script-names.js';
@@ -68,6 +69,7 @@ export interface RoleDefinition {
   container: ContainerNeeds;
   files: RoleText[];
   artifacts: Map<string, RoleArtifact>;
+  packages: RolePackage[];
   steps: Map<string, RoleStep>;
 }
 
@@ -137,6 +139,12 @@ class RoleReader {
         this.diagnostics,
       ),
       artifacts: this.artifacts(),
+      packages: readPackages(
+        yaml.packages ?? [],
+        Object.keys(yaml.options ?? {}),
+        (path) => this.at(path),
+        this.diagnostics,
+      ),
       steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
     };
     this.checkRides(role);
