@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Inject, Injectable } from '@nestjs/common';
 import { MusterError } from '../error.js';
@@ -73,6 +73,18 @@ export class ImageUploads {
     throw new MusterError('conflict', `cannot import this upload yet: ${size} of ${sizeBytes} bytes are there`);
   }
 
+  /** Where a whole upload will lie for a run that reads it, and what it has to be; `handOver` brings it there. */
+  async archiveOf(id: string): Promise<{ path: string; sizeBytes: number; sha256: string }> {
+    const { sizeBytes, sha256 } = await this.wanted(id);
+    await this.finished(id);
+    return { path: this.pathOf(id, 'archive'), sizeBytes, sha256 };
+  }
+
+  async handOver(id: string): Promise<void> {
+    await rename(this.pathOf(id, 'part'), this.pathOf(id, 'archive'));
+    await this.forget(id);
+  }
+
   async forget(id: string): Promise<void> {
     await rm(this.pathOf(id, 'part'), { force: true });
     await rm(this.pathOf(id, 'json'), { force: true });
@@ -87,18 +99,19 @@ export class ImageUploads {
     return JSON.parse(text) as Wanted;
   }
 
-  private pathOf(id: string, extension: 'json' | 'part'): string {
+  private pathOf(id: string, extension: 'json' | 'part' | 'archive'): string {
     return join(this.dir, `${id}.${extension}`);
   }
 
   /** How many are left. */
   private async forgetOld(): Promise<number> {
-    const parts = (await readdir(this.dir)).filter((name) => name.endsWith('.part'));
     let left = 0;
-    for (const name of parts) {
+    for (const name of (await readdir(this.dir)).filter((each) => !each.endsWith('.json'))) {
       const { mtimeMs } = await stat(join(this.dir, name));
-      if (this.clock.now().getTime() - mtimeMs > FORGET_AFTER_MS) await this.forget(name.slice(0, -'.part'.length));
-      else left += 1;
+      const isOld = this.clock.now().getTime() - mtimeMs > FORGET_AFTER_MS;
+      if (isOld) await rm(join(this.dir, name), { force: true });
+      if (isOld && name.endsWith('.part')) await this.forget(name.slice(0, -'.part'.length));
+      if (!isOld) left += 1;
     }
     return left;
   }

@@ -43,6 +43,8 @@ export class ArtifactCache {
     private readonly store: ContentStore,
     private readonly settings: CacheSettings,
     private readonly clock: Clock,
+    /** What archives brought: it stays until their bundle is removed. */
+    private readonly kept: Pick<ContentStore, 'find'> | null = null,
   ) {
     this.direct = new OutgoingHttp({}, clock);
     // A mirror is the operator's own word; what a role names is not.
@@ -51,7 +53,7 @@ export class ArtifactCache {
 
   /** What is there already; counts as a use. */
   async find(sha256: string): Promise<Held | null> {
-    return this.store.freshen(sha256, this.clock.now());
+    return (await this.store.freshen(sha256, this.clock.now())) ?? (await this.kept?.find(sha256)) ?? null;
   }
 
   async fetch(url: string, sha256: string, options: FetchOptions = {}): Promise<Held> {

@@ -14,6 +14,19 @@ export class ArtifactPins {
     private readonly clock: Clock,
   ) {}
 
+  /** The sum that counts for a URL; null: none was told yet. */
+  async find(url: string): Promise<string | null> {
+    return (await this.dataSource.getRepository(ArtifactPin).findOneBy({ url }))?.sha256 ?? null;
+  }
+
+  /** Takes sums that were told elsewhere; those that are here stay. */
+  async take(sums: readonly { url: string; sha256: string }[], readFrom: string): Promise<void> {
+    if (sums.length === 0) return;
+    const pinnedAt = this.clock.now();
+    const values = sums.map(({ url, sha256 }) => ({ url, sha256, readFrom, pinnedAt }));
+    await this.dataSource.createQueryBuilder().insert().into(ArtifactPin).values(values).orIgnore().execute();
+  }
+
   async sumOf(url: string, readFrom: string, { signal }: { signal: AbortSignal }): Promise<string> {
     const pins = this.dataSource.getRepository(ArtifactPin);
     const pinned = await pins.findOneBy({ url });

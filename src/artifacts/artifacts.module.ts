@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { Inject, Module, type OnModuleInit } from '@nestjs/common';
-import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
 import { ContentStore } from '../images/index.js';
 import { HandlerRegistry, PipelineModule } from '../pipeline/index.js';
@@ -13,6 +12,11 @@ import { ArtifactPins } from './artifact-pins.js';
 
 const GIB = 2 ** 30;
 
+/** What archives of bundles brought, by its SHA-256. */
+export function keptFolder(dataDir: string): string {
+  return join(dataDir, 'kept');
+}
+
 @Module({
   imports: [PlatformModule, PipelineModule],
   providers: [
@@ -22,22 +26,27 @@ const GIB = 2 ** 30;
       useFactory: ({ dataDir, artifactMirrors, artifactMaxGiB, artifactCacheGiB }: Settings, clock: Clock) => {
         const dir = join(dataDir, 'artifacts');
         const sizes = { maxBytes: artifactMaxGiB * GIB, cacheBytes: artifactCacheGiB * GIB };
-        return new ArtifactCache(new ContentStore(dir), { dir, mirrors: artifactMirrors, ...sizes }, clock);
+        const settings = { dir, mirrors: artifactMirrors, ...sizes };
+        return new ArtifactCache(new ContentStore(dir), settings, clock, new ContentStore(keptFolder(dataDir)));
       },
     },
+    {
+      provide: ArtifactPins,
+      inject: [DataSource, ArtifactCache, CLOCK],
+      useFactory: (dataSource: DataSource, cache: ArtifactCache, clock: Clock) =>
+        new ArtifactPins(dataSource, cache, clock),
+    },
   ],
-  exports: [ArtifactCache],
+  exports: [ArtifactCache, ArtifactPins],
 })
 export class ArtifactsModule implements OnModuleInit {
   constructor(
     @Inject(HandlerRegistry) private readonly handlers: HandlerRegistry,
     @Inject(ArtifactCache) private readonly cache: ArtifactCache,
-    @Inject(CLOCK) private readonly clock: Clock,
-    @InjectDataSource() private readonly dataSource: DataSource,
+    @Inject(ArtifactPins) private readonly pins: ArtifactPins,
   ) {}
 
   onModuleInit(): void {
-    const pins = new ArtifactPins(this.dataSource, this.cache, this.clock);
-    this.handlers.register(new ArtifactFetchHandler(this.cache, pins));
+    this.handlers.register(new ArtifactFetchHandler(this.cache, this.pins));
   }
 }

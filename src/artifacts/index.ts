@@ -1,4 +1,4 @@
 export { ArtifactCache } from './artifact-cache.js';
 export { ArtifactFetchHandler, artifactSource } from './artifact-fetch.handler.js';
 export { ArtifactPins } from './artifact-pins.js';
-export { ArtifactsModule } from './artifacts.module.js';
+export { ArtifactsModule, keptFolder } from './artifacts.module.js';

@@ -1,4 +1,4 @@
-export { parseBase, type Base } from './base.js';
+export { formatBase, parseBase, type Base } from './base.js';
 export type { BundleFile } from './bundle-file.js';
 export type { Bundle, BundleApplication, BundleQuestion } from './bundle.js';
 export { compileBundle, compileRemove, compileVerify, type CompiledBundle, type CompileInput } from './compile.js';

@@ -28,7 +28,8 @@ beforeAll(async () => {
     void text(request).then((body) => {
       const answer = (status: number, value: unknown) =>
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
-      if (request.url === '/v1/bundles') answer(200, { items: [{ name: 'ubuntu', description: null, roles: [] }] });
+      if (request.url === '/v1/bundles')
+        answer(200, { items: [{ name: 'ubuntu', description: null, roles: [], brought: false }] });
       else if (request.url === '/v1/bundles/check') answer(200, { ok: true, diagnostics: [], questions: [QUESTION] });
       else if (request.url === '/v1/plans') answer(200, PLAN);
       else {

@@ -85,10 +85,23 @@ export class ApiClient {
     }
   }
 
+  /** Bytes from one of them on, as they come; their length is in the answer's headers. */
+  async download<R extends Route>(
+    route: R,
+    input: CallInput<R>,
+    from: number,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
+    const response = await this.send(route, input, { signal, timeoutMs: ANSWER_TIMEOUT_MS, from });
+    if (from === 0 || response.statusCode === 206) return response;
+    response.destroy();
+    throw new CliError(EXIT.failed, `cannot go on with ${route.id} from byte ${from}: the server began anew`);
+  }
+
   private send(
     route: Route,
     input: AnyInput,
-    options: { signal?: AbortSignal; timeoutMs?: number; lastId?: string },
+    options: { signal?: AbortSignal; timeoutMs?: number; lastId?: string; from?: number },
   ): Promise<IncomingMessage> {
     const url = new URL(this.settings.url + pathOf(route, input.params ?? {}));
     for (const [name, value] of Object.entries(input.query ?? {})) {
@@ -107,6 +120,7 @@ export class ApiClient {
           ? {}
           : { 'content-type': route.consumes ?? 'application/json', 'content-length': body.length }),
         ...(options.lastId === undefined ? {} : { 'last-event-id': options.lastId }),
+        ...(options.from === undefined || options.from === 0 ? {} : { range: `bytes=${options.from}-` }),
       },
     });
   }

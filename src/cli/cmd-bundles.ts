@@ -3,6 +3,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { bundlesRoutes } from '../api/contract/index.js';
 import { readBundle } from './bundle-files.js';
+import { registerArchives } from './cmd-bundles-archive.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { table } from './format.js';
@@ -17,12 +18,13 @@ export const registerBundles: Register = (program, context) => {
   registerCheck(bundles, context);
   registerGraph(bundles, context);
   registerInit(bundles, context);
+  registerArchives(bundles, context);
 };
 
 function registerLibrary(bundles: Command, context: CliContext): void {
   bundles
     .command('list', { isDefault: true })
-    .summary('show the bundles that muster ships')
+    .summary('show the bundles that muster ships, and those that archives brought')
     .action(() => showList(context, () => true));
   bundles
     .command('search <word>')
@@ -43,8 +45,13 @@ function registerLibrary(bundles: Command, context: CliContext): void {
 async function showList(context: CliContext, wanted: (texts: string[]) => boolean): Promise<void> {
   const { items } = await context.api.call(bundlesRoutes.list, {});
   const found = items.filter(({ name, description, roles }) => wanted([name, description ?? '', ...roles]));
-  const rows = found.map(({ name, description, roles }) => [name, description, roles.join(', ')]);
-  context.show(found, () => table(['bundle', 'description', 'roles'], rows));
+  const rows = found.map(({ name, description, roles, brought }) => [
+    name,
+    description,
+    roles.join(', '),
+    brought ? 'an archive' : 'muster',
+  ]);
+  context.show(found, () => table(['bundle', 'description', 'roles', 'from'], rows));
 }
 
 function registerCheck(bundles: Command, context: CliContext): void {

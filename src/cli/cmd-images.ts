@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, openSync, readSync, statSync, closeSync } from 'node:fs';
 import { Option } from 'commander';
-import { imagesRoutes, UPLOAD_PIECE_BYTES, type Run } from '../api/contract/index.js';
+import { imagesRoutes, type Run } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
 import { collect } from './options.js';
-import { age, bytes, duration, table } from './format.js';
+import { age, bytes, table } from './format.js';
+import { sendFile } from './transfer.js';
 
 /** `muster images`: operating systems and memory environments in the store. */
 export const registerImages: Register = (program, context) => {
@@ -92,7 +91,7 @@ const registerImport: Register = (images, context) => {
     .option('--arch <arch>', 'amd64, arm64', 'amd64')
     .addHelpText('after', '\nExample:\n  muster images import ./rocky.qcow2 --os rocky@9')
     .action(async (file: string, options: { os: string; arch: string }) => {
-      const upload = await send(context, file);
+      const { upload } = await sendFile(context, file);
       const body = { upload, os: options.os, architecture: architectureOf(options.arch) };
       const image = await context.api.call(imagesRoutes.import, { body });
       context.show(image, () => `${image.name} ${image.version}: ${bytes(image.sizeBytes)}`);
@@ -119,49 +118,6 @@ const registerKeeping: Register = (images, context) => {
       context.show({ deleted: image }, () => 'removed');
     });
 };
-
-/** Sends a file in pieces, each of which may be sent again; shows how far it is. */
-async function send(context: CliContext, file: string): Promise<string> {
-  const sizeBytes = sizeOf(file);
-  const sha256 = await hashOf(file);
-  const { upload } = await context.api.call(imagesRoutes.startUpload, { body: { sizeBytes, sha256 } });
-  const began = Date.now();
-  const handle = openSync(file, 'r');
-  try {
-    const buffer = Buffer.alloc(UPLOAD_PIECE_BYTES);
-    for (let offset = 0; offset < sizeBytes;) {
-      const length = readSync(handle, buffer, 0, buffer.length, offset);
-      if (length === 0) throw new CliError(EXIT.failed, `cannot send ${file}: it became shorter meanwhile`);
-      const input = { params: { upload }, query: { offset }, bytes: buffer.subarray(0, length) };
-      offset = (await context.api.call(imagesRoutes.uploadPiece, input, context.io.signal)).receivedBytes;
-      tellProgress(context, offset, sizeBytes, (Date.now() - began) / 1000);
-    }
-  } finally {
-    closeSync(handle);
-  }
-  if (context.io.isTty && !context.json) context.io.stderr.write('\n');
-  return upload;
-}
-
-function tellProgress(context: CliContext, done: number, total: number, seconds: number): void {
-  if (!context.io.isTty || context.json) return;
-  const left = done === 0 ? '' : `, about ${duration((seconds / done) * (total - done))} left`;
-  context.io.stderr.write(`\r\u001b[2K${Math.floor((done / total) * 100)}% of ${bytes(total)}${left}`);
-}
-
-function sizeOf(file: string): number {
-  try {
-    return statSync(file).size;
-  } catch (error) {
-    throw new CliError(EXIT.notFound, `cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
-  }
-}
-
-async function hashOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const part of createReadStream(file)) hash.update(part as Buffer);
-  return hash.digest('hex');
-}
 
 function architectureOf(text: string): 'amd64' | 'arm64' {
   if (text === 'amd64' || text === 'arm64') return text;

@@ -4,25 +4,47 @@ import { fileURLToPath } from 'node:url';
 import {
   formatDiagnostics,
   parseRole,
+  type BundleFile,
   SHARED_FOLDER,
   sharedFiles,
   type RoleDefinition,
   type RoleLibrary,
-  type SourceFile,
 } from '../bundles/index.js';
 import { MusterError } from '../error.js';
+import type { BroughtBundles } from './archive/brought-bundles.js';
 
-/** The bundles and roles that come with muster: the folder `bundles` beside package.json. */
+/**
+ * The bundles and roles that come with muster (the folder `bundles` beside package.json), and the bundles that archives
+ * brought: these go before shipped ones of the same name, and have their roles with them.
+ */
 export class BundleLibrary {
   readonly roles: RoleLibrary;
 
-  constructor(private readonly folder: string = shippedFolder()) {
+  constructor(
+    private readonly folder: string = shippedFolder(),
+    private readonly brought: Pick<BroughtBundles, 'names' | 'has' | 'files'> | null = null,
+  ) {
     this.roles = readRoles(join(folder, 'roles'));
   }
 
   /** Names of bundles, in order. */
   names(): string[] {
-    return foldersIn(this.folder).filter((name) => existsSync(join(this.folder, name, 'bundle.yaml')));
+    const shipped = foldersIn(this.folder).filter((name) => existsSync(join(this.folder, name, 'bundle.yaml')));
+    return [...new Set([...shipped, ...(this.brought?.names() ?? [])])].sort();
+  }
+
+  /** An archive brought it. */
+  isBrought(name: string): boolean {
+    return this.brought?.has(name) ?? false;
+  }
+
+  /** The texts of a role's folder, and the shared ones that it names: all that it takes to have it elsewhere. */
+  roleFiles(name: string): Record<string, string> {
+    const folder = join(this.folder, 'roles', this.role(name).name);
+    const text = readFileSync(join(folder, 'role.yaml'), 'utf8');
+    const shared = Object.entries(sharedFiles(textsBeside(join(this.folder, 'roles', SHARED_FOLDER))));
+    const named = shared.filter(([path]) => text.includes(path));
+    return { 'role.yaml': text, ...Object.fromEntries(named), ...textsBeside(folder) };
   }
 
   role(name: string): RoleDefinition {
@@ -39,13 +61,16 @@ export class BundleLibrary {
     return existsSync(path) ? readFileSync(path, 'utf8') : null;
   }
 
-  get(name: string): SourceFile {
+  /** A bundle by its name: its own file first, then those that came with it. */
+  get(name: string): [BundleFile, ...BundleFile[]] {
     if (!this.names().includes(name)) {
       throw new MusterError('not-found', `cannot find a bundle named "${name}"`, {
         hint: `muster ships ${this.names().join(', ')}; a file of your own is named with its path: ./bundle.yaml`,
       });
     }
-    return { name: `${name}/bundle.yaml`, text: readFileSync(join(this.folder, name, 'bundle.yaml'), 'utf8') };
+    const [first, ...attached] = this.isBrought(name) ? (this.brought?.files(name) ?? []) : [];
+    if (first !== undefined) return [first, ...attached];
+    return [{ name: `${name}/bundle.yaml`, text: readFileSync(join(this.folder, name, 'bundle.yaml'), 'utf8') }];
   }
 }
 

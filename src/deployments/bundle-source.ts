@@ -25,7 +25,8 @@ export function sourceFiles(source: BundleSource, library: BundleLibrary): Bundl
     ...(encoding === undefined ? {} : { encoding }),
   }));
   refuseTwice(files.map((file) => file.name));
-  const first: BundleFile | undefined = source.bundle === undefined ? files.shift() : library.get(source.bundle);
+  const inLibrary: readonly BundleFile[] = source.bundle === undefined ? [] : library.get(source.bundle);
+  const first: BundleFile | undefined = inLibrary[0] ?? files.shift();
   if (first === undefined) {
     throw new MusterError('invalid', 'cannot tell which bundle is meant: neither a name nor a file was given');
   }
@@ -37,7 +38,10 @@ export function sourceFiles(source: BundleSource, library: BundleLibrary): Bundl
   }
   const settings = source.settings ?? [];
   const last = settings.length === 0 ? [] : [settingOverlay(settings, GIVEN_SETTINGS)];
-  return [...layers, ...last, ...attached];
+  // What came with a bundle of the library steps back where a file of the same name is given.
+  const given = new Set(files.map((file) => file.name));
+  const brought = inLibrary.slice(1).filter((file) => !given.has(file.name));
+  return [...layers, ...last, ...brought, ...attached];
 }
 
 function named(files: readonly BundleFile[], path: string): BundleFile {

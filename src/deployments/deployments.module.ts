@@ -9,7 +9,9 @@ import type { Clock } from '../platform/clock.js';
 import type { Settings } from '../platform/config/index.js';
 import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
 import { REMOTE, type Remote } from '../platform/remote/index.js';
-import { BundleLibrary } from './bundle-library.js';
+import { ArchivesModule } from './archive/archives.module.js';
+import { BroughtBundles } from './archive/brought-bundles.js';
+import { KeptPackages } from './archive/kept-packages.js';
 import { ContainerImageHandler, withStoredImages } from './containers/container-image.handler.js';
 import { BundleOutputs } from './bundle-outputs.js';
 import { DeploymentOwner } from './deployment-owner.js';
@@ -32,9 +34,8 @@ import { TeardownService } from './teardown.service.js';
 import { VerifyService } from './verify.service.js';
 
 @Module({
-  imports: [PlatformModule, PipelineModule, ArtifactsModule, CloudsModule, ImagesModule],
+  imports: [PlatformModule, PipelineModule, ArtifactsModule, ArchivesModule, CloudsModule, ImagesModule],
   providers: [
-    { provide: BundleLibrary, useFactory: () => new BundleLibrary() },
     DeploymentNodes,
     DeploymentRecords,
     StandingState,
@@ -48,7 +49,7 @@ import { VerifyService } from './verify.service.js';
     VerifyService,
     BundleOutputs,
   ],
-  exports: [DeploymentsService, SchedulesService, TeardownService, VerifyService, BundleLibrary, BundleOutputs],
+  exports: [DeploymentsService, SchedulesService, TeardownService, VerifyService, BundleOutputs, ArchivesModule],
 })
 export class DeploymentsModule implements OnModuleInit {
   constructor(
@@ -62,11 +63,13 @@ export class DeploymentsModule implements OnModuleInit {
     @Inject(ArtifactCache) private readonly cache: ArtifactCache,
     @Inject(ImagesService) private readonly images: ImagesService,
     @Inject(SETTINGS) private readonly settings: Settings,
+    @Inject(BroughtBundles) private readonly brought: BroughtBundles,
   ) {}
 
   onModuleInit(): void {
     const { dataSource, nodes, remote, settings } = this;
     const artifacts = withStoredImages(this.images, artifactSource(this.cache));
+    const packages = new KeptPackages(this.brought);
     for (const handler of [
       new RecordNodeHandler(dataSource, remote, nodes),
       new KnownNodeHandler(dataSource),
@@ -75,7 +78,7 @@ export class DeploymentsModule implements OnModuleInit {
       new RemoveDeploymentHandler(dataSource),
       new LaidDownHandler(),
       new ContainerImageHandler(this.images),
-      ...nodeHandlers({ remote, nodes, artifacts }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
+      ...nodeHandlers({ remote, nodes, artifacts, packages }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);
     this.subjects.register(new DeploymentOwner(this.state, this.clock));

@@ -1,5 +1,6 @@
 import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
+import { runProcess } from '../platform/process/index.js';
 import {
   buildableReleases,
   type BuiltFile,
@@ -124,6 +125,54 @@ export class ImagesService {
     const { os, release, architecture, createdAt } = image;
     const { sha256, path, sizeBytes } = await this.contentOf(image, 'root-squashfs');
     return { os, release, architecture, createdAt, sha256, path, sizeBytes };
+  }
+
+  /** What of an image an archive takes along: the bytes of each of its files. */
+  async contentsOf(image: Image): Promise<Content[]> {
+    return Promise.all(image.files.map(({ sha256 }) => this.store.get(sha256)));
+  }
+
+  /** What dpkg says that an image holds; null where its root is no squashfs, or not of dpkg's making. */
+  async dpkgStatus(image: Image, signal?: AbortSignal): Promise<string | null> {
+    const root = image.files.find(({ role }) => role === 'root-squashfs');
+    if (root === undefined) return null;
+    const { path } = await this.store.get(root.sha256);
+    const { code, stdout } = await runProcess(['unsquashfs', '-cat', path, 'var/lib/dpkg/status'], {
+      signal,
+      allow: [0, 1, 2],
+    });
+    return code === 0 && stdout !== '' ? stdout : null;
+  }
+
+  /** Takes bytes in for an image that is brought; freed after a while where none is recorded. */
+  addContent(source: AsyncIterable<Buffer>, expected: { sha256: string; sizeBytes: number }): Promise<Content> {
+    return this.store.add(source, expected);
+  }
+
+  /** Frees bytes that were taken in, but for those that an image refers to. */
+  async forgetContent(sums: readonly string[]): Promise<void> {
+    if (sums.length === 0) return;
+    const inUse = await this.catalog.contentInUse();
+    for (const sha256 of sums) if (!inUse.has(sha256)) await this.store.remove(sha256);
+  }
+
+  /** Why images that another server recorded cannot be recorded here; null: they can. */
+  async conflictWith(images: readonly NewImage[]): Promise<string | null> {
+    for (const image of images) {
+      const known = await this.catalog.findVersion(image);
+      if (known === null) continue;
+      const same = image.files.every(({ role, sha256 }) =>
+        known.files.some((file) => file.role === role && file.sha256 === sha256),
+      );
+      if (!same || image.files.length !== known.files.length)
+        return `${image.os}@${image.release} ${image.variant} ${image.version} is here with other bytes`;
+    }
+    return null;
+  }
+
+  /** Records an image whose bytes were taken in. */
+  record(image: NewImage): Promise<Image> {
+    return this.catalog.record(image);
   }
 
   /** What can be built on this computer: there are keys to check its packages with. */

@@ -253,7 +253,12 @@ export const deploymentsRoutes = {
 };
 
 export const bundleSummary = z
-  .object({ name: z.string(), description: z.string().nullable(), roles: z.array(z.string()) })
+  .object({
+    name: z.string(),
+    description: z.string().nullable(),
+    roles: z.array(z.string()),
+    brought: z.boolean().describe('An archive brought it'),
+  })
   .meta({ id: 'BundleSummary' });
 
 const jsonSchema = (id: string, path: string, summary: string) =>
@@ -264,7 +269,7 @@ export const bundlesRoutes = {
     id: 'bundles.list',
     method: 'GET',
     path: '/v1/bundles',
-    summary: 'Bundles that muster ships',
+    summary: 'Bundles that muster ships, and those that archives brought',
     role: 'viewer',
     response: z.object({ items: z.array(bundleSummary) }),
   }),
@@ -312,6 +317,63 @@ export const bundlesRoutes = {
       .refine(hasSource, needsSource),
     produces: 'text/plain',
     response: z.string(),
+  }),
+  export: route({
+    id: 'bundles.export',
+    method: 'POST',
+    path: '/v1/bundles/export',
+    summary: 'Puts a bundle together with its roles, artifacts, images and packages; the run can then be fetched',
+    role: 'operator',
+    body: bundleSource
+      .omit({ overlays: true })
+      .extend({
+        name: name.optional().describe("Default: the bundle's name"),
+        bases: z
+          .array(z.string().regex(/^[a-z]+@[a-z0-9.]+$/, 'name it as debian@12'))
+          .max(20)
+          .default([])
+          .describe('Default: the first of its bases that the store has an image of'),
+        architecture: z.enum(['amd64', 'arm64']).default('amd64'),
+        withArtifacts: z.boolean().default(true).describe('Without: the bundle and its roles alone'),
+        withImages: z.boolean().default(true),
+        mirror: z
+          .url({ protocol: /^https?$/ })
+          .optional()
+          .describe('Where packages come from'),
+      })
+      .refine(hasSource, needsSource),
+    response: z.object({ run }).describe('The run that does it'),
+    status: 202,
+  }),
+  archive: route({
+    id: 'bundles.archive',
+    method: 'GET',
+    path: '/v1/bundles/archives/:run',
+    summary: 'The archive that a run of `bundles.export` put together; for a day',
+    role: 'operator',
+    produces: 'application/octet-stream',
+    response: z.string(),
+  }),
+  import: route({
+    id: 'bundles.import',
+    method: 'POST',
+    path: '/v1/bundles/import',
+    summary:
+      'Takes in an archive that was uploaded (`images.start-upload`): bundle, roles, artifacts, images, packages',
+    role: 'admin',
+    body: z.strictObject({
+      upload: z.string(),
+      dryRun: z.boolean().default(false).describe('Checks everything and keeps nothing'),
+    }),
+    response: z.object({ run }).describe('The run that does it'),
+    status: 202,
+  }),
+  delete: route({
+    id: 'bundles.delete',
+    method: 'DELETE',
+    path: '/v1/bundles/:bundle',
+    summary: 'Forgets a bundle that an archive brought, with its artifacts and packages',
+    role: 'admin',
   }),
   bundleSchema: jsonSchema('bundles.bundle-schema', '/schemas/bundle.schema.json', 'The JSON Schema of bundle.yaml'),
   roleSchema: jsonSchema('bundles.role-schema', '/schemas/role.schema.json', 'The JSON Schema of role.yaml'),

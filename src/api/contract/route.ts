@@ -28,7 +28,7 @@ export interface Route {
   /** Absent: 204, no content. */
   response?: z.ZodType;
   /** Default: JSON. An event stream's `response` is the data of one event. */
-  produces?: 'application/json' | 'text/event-stream' | 'text/plain';
+  produces?: 'application/json' | 'text/event-stream' | 'text/plain' | 'application/octet-stream';
   /** The body is bytes, not JSON. */
   consumes?: 'application/octet-stream';
   /** Default 200, or 204 without a response. */

@@ -1,5 +1,7 @@
 export { buildMemoryEnvironment } from './memory-environment.js';
-export { buildableReleases } from './distribution.js';
+export { describeFile } from './built-file.js';
+export { buildableReleases, packageSource } from './distribution.js';
+export { sourceLines } from './fetch-root.js';
 export { buildOsImage } from './os-image.js';
 export type {
   BuildProgress,

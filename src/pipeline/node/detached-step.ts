@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { MusterError } from '../../error.js';
 import { quoteArgument, type RemoteShell } from '../../platform/remote/index.js';
+import type { NodeSystem } from './package-source.js';
 import { runner } from './runner.js';
 import { tarOf } from './tar.js';
 
@@ -113,6 +114,23 @@ export class DetachedStep {
   /** Where the node keeps an artifact. */
   artifactPath({ sha256, fileName }: ArtifactName): string {
     return `${this.root()}/artifacts/${sha256}/${fileName}`;
+  }
+
+  /** A folder below the one that all of it is in. */
+  folderOf(path: string): string {
+    return `${this.root()}/${path}`;
+  }
+
+  /** What the node runs. */
+  async system(signal?: AbortSignal): Promise<NodeSystem> {
+    const script = '. /etc/os-release; echo "$ID@$VERSION_ID $(dpkg --print-architecture)"';
+    const { code, stdout, stderr } = await this.shell.exec(['sh', '-c', script], {
+      timeoutMs: OPERATION_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const [base = '', architecture = ''] = stdout.trim().split(' ');
+    if (code === 0 && architecture !== '') return { base, architecture };
+    throw new MusterError('unavailable', `cannot tell what the node runs: ${stderr.trim() || stdout.trim()}`);
   }
 
   /** How much of an artifact the node has: all of it, with the right sum, or so many bytes. */

@@ -13,7 +13,8 @@ import {
 } from './detached-step.js';
 import { exitOutcome } from './exit-code.js';
 import { withNode, type NodeDirectory } from './node-directory.js';
-import { parseOutputFile, type PublishedValues } from './output-file.js';
+import { publishedBy, type PublishedValues } from './output-file.js';
+import { withPackages, type PackageSet, type PackageSource } from './package-source.js';
 
 /** Input of a step of the kind `node.script`. */
 const nodeScriptInput = z.object({
@@ -33,6 +34,8 @@ const nodeScriptInput = z.object({
   publishes: z.array(z.string()).optional(),
   /** Files that the node has before the script starts; the script finds the path in ARTIFACT_<NAME>. */
   artifacts: z.array(nodeArtifact).optional(),
+  /** Packages that the script may ask apt for; where this server keeps them, apt is given these and no others. */
+  packages: z.array(z.string()).optional(),
   files: z.array(z.object({ path: z.string(), content: z.string(), mode: z.number().int().optional() })).optional(),
 });
 type Input = z.infer<typeof nodeScriptInput>;
@@ -67,7 +70,12 @@ export class NodeScriptHandler implements StepHandler {
   readonly resumable = true;
 
   constructor(
-    private readonly needs: { remote: Remote; nodes: NodeDirectory; artifacts: ArtifactSource },
+    private readonly needs: {
+      remote: Remote;
+      nodes: NodeDirectory;
+      artifacts: ArtifactSource;
+      packages: PackageSource;
+    },
     private readonly options: DetachedStepOptions = {},
   ) {}
 
@@ -145,7 +153,8 @@ export class NodeScriptHandler implements StepHandler {
   /** The wanted start, once the node has all the artifacts; until then it is delivered again. */
   private async start(context: StepContext, input: Input, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
     notes.progressSeen = 0;
-    const artifacts = input.artifacts ?? [];
+    const set = await this.packagesFor(context, input, step);
+    const artifacts = [...(input.artifacts ?? []), ...(set === null ? [] : [set.index, ...set.packages])];
     notes.sending = artifacts.length > 0;
     await save(context, notes);
     if (notes.sending) {
@@ -153,12 +162,19 @@ export class NodeScriptHandler implements StepHandler {
       notes.sending = false;
       await save(context, notes);
     }
-    const files = filesOf(input, input.script, context, notes, step);
+    const files = withPackages(filesOf(input, input.script, context, notes, step), set, step);
     const state = await step.start(notes.wanted, files, context.logOffset, context.signal);
     await this.take(context, input, notes, step, state);
     // Only an answer to this start counts; anything else is looked at again.
     const isOver = state.state === 'finished' && state.tries === notes.wanted && !state.cancelled;
     return isOver ? this.finished(context, input, notes, step, state) : poll(context, notes);
+  }
+
+  private async packagesFor(context: StepContext, input: Input, step: DetachedStep): Promise<PackageSet | null> {
+    const names = input.packages ?? [];
+    const set = names.length === 0 ? null : await this.needs.packages.find(names, () => step.system(context.signal));
+    if (set !== null) await context.log(`[muster: packages come from the archive ${set.from}]\n`);
+    return set;
   }
 
   /** Copies all of the log that is there; an end is only believed when its log is stored. */
@@ -190,7 +206,7 @@ export class NodeScriptHandler implements StepHandler {
     if (input.checkScript === undefined) return null;
     const check = await step.check(filesOf(input, input.checkScript, context, notes, step), context.signal);
     if (check.log !== '') await context.log(`[check, code ${check.exitCode}]\n${check.log.replace(/\n?$/, '\n')}`);
-    return check.exitCode === 0 ? publishedBy(input, check.output) : null;
+    return check.exitCode === 0 ? publishedBy(input.secrets, check.output) : null;
   }
 
   /** It began, and nobody knows how far it came. */
@@ -232,7 +248,7 @@ export class NodeScriptHandler implements StepHandler {
     }
     if (code === 0) {
       const note = state.unchanged ? { note: 'unchanged: the script found everything as it is wanted' } : {};
-      const values = publishedBy(input, state.output);
+      const values = publishedBy(input.secrets, state.output);
       await tellUndeclared(context, input, values);
       return ended(input, values, { exitCode: 0, ...note });
     }
@@ -261,7 +277,7 @@ export class NodeScriptHandler implements StepHandler {
     const next = { ...notes, rebooting: null, reboots: notes.reboots + 1, polls: 0 };
     if (!rebooting.again) {
       await save(context, next);
-      return ended(input, publishedBy(input, state.output), { exitCode: 0 });
+      return ended(input, publishedBy(input.secrets, state.output), { exitCode: 0 });
     }
     next.wanted += 1;
     return this.start(context, input, next, step);
@@ -354,29 +370,10 @@ async function tellUndeclared(context: StepContext, input: Input, { outputs }: P
 /** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
 function secretsSoFar(input: Input, output: Buffer): Record<string, string> {
   try {
-    return publishedBy(input, output.subarray(0, output.lastIndexOf('\n') + 1)).secretOutputs;
+    return publishedBy(input.secrets, output.subarray(0, output.lastIndexOf('\n') + 1)).secretOutputs;
   } catch {
     return {};
   }
-}
-
-/** What is declared as secret is kept as one, whether the script says so or not. */
-function publishedBy(input: Input, output: Buffer): PublishedValues {
-  const published = parseOutputFile(output);
-  if (input.secrets === undefined) return published;
-  const declared = new Set(input.secrets);
-  const undeclared = Object.keys(published.secretOutputs).find((name) => !declared.has(name));
-  if (undeclared !== undefined) {
-    throw new MusterError('invalid', `cannot take the secret "${undeclared}": the role does not declare it`, {
-      hint: `role.yaml: secrets: {${undeclared}: []}`,
-    });
-  }
-  const isSecret = ([name]: [string, string]) => declared.has(name);
-  const open = Object.entries(published.outputs);
-  return {
-    outputs: Object.fromEntries(open.filter((entry) => !isSecret(entry))),
-    secretOutputs: { ...Object.fromEntries(open.filter(isSecret)), ...published.secretOutputs },
-  };
 }
 
 function filesOf(input: Input, script: string, context: StepContext, notes: Notes, step: DetachedStep): StepFiles {

@@ -64,3 +64,22 @@ function badOutput(line: number, message: string): MusterError {
     hint: 'append lines key=value, or key<<EOF blocks, to $MUSTER_OUTPUT',
   });
 }
+
+/** What is declared as secret is kept as one, whether the script says so or not. */
+export function publishedBy(secrets: readonly string[] | undefined, output: Buffer): PublishedValues {
+  const published = parseOutputFile(output);
+  if (secrets === undefined) return published;
+  const declared = new Set(secrets);
+  const undeclared = Object.keys(published.secretOutputs).find((name) => !declared.has(name));
+  if (undeclared !== undefined) {
+    throw new MusterError('invalid', `cannot take the secret "${undeclared}": the role does not declare it`, {
+      hint: `role.yaml: secrets: {${undeclared}: []}`,
+    });
+  }
+  const isSecret = ([name]: [string, string]) => declared.has(name);
+  const open = Object.entries(published.outputs);
+  return {
+    outputs: Object.fromEntries(open.filter((entry) => !isSecret(entry))),
+    secretOutputs: { ...Object.fromEntries(open.filter(isSecret)), ...published.secretOutputs },
+  };
+}
