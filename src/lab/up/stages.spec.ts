@@ -14,6 +14,7 @@ it('adds up what is expected, with what this computer took before', () => {
 
 it('says so when a stage takes longer than expected', () => {
   expect(timeLeft(stages, 11, {})).toBe('takes longer than expected; after it about 1 min 40 s');
+  expect(timeLeft(stages.slice(-1), 101, {})).toBe('takes longer than expected');
 });
 
 it('tells where it is, and stops at the first stage that fails', async () => {

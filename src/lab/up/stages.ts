@@ -47,7 +47,8 @@ export function timeLeft(stages: readonly Stage[], elapsed: number, known: Reado
   const [first, ...later] = stages;
   const ahead = later.reduce((sum, stage) => sum + expected(stage), 0);
   const here = first === undefined ? 0 : expected(first) - elapsed;
-  if (here < 0) return `takes longer than expected; after it about ${formatSeconds(ahead)}`;
+  if (here < 0)
+    return `takes longer than expected${later.length === 0 ? '' : `; after it about ${formatSeconds(ahead)}`}`;
   return `about ${formatSeconds(here + ahead)} left`;
 }
 
