@@ -15,6 +15,7 @@ import { NodesOnHosts1790000021000 } from './1790000021000-nodes-on-hosts.js';
 import { Clouds1790000025000 } from './1790000025000-clouds.js';
 import { DeploymentState1790000030000 } from './1790000030000-deployment-state.js';
 import { Schedules1790000031000 } from './1790000031000-schedules.js';
+import { Canaries1790000032000 } from './1790000032000-canaries.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -34,4 +35,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Clouds1790000025000,
   DeploymentState1790000030000,
   Schedules1790000031000,
+  Canaries1790000032000,
 ];

@@ -1,5 +1,6 @@
 import { cronProblem } from './cron-times.js';
 import type { Diagnostics } from './diagnostics.js';
+import { secondsOf } from './duration.js';
 import { entriesOf, textOf, valueOf, type YamlNode } from './yaml-tree.js';
 
 export const SCHEDULE_ACTIONS = ['redeploy', 'apply', 'verify', 'upgrade', 'down', 'up'] as const;
@@ -19,6 +20,8 @@ export interface BundleSchedule {
   longestSeconds: number | null;
   /** Paused after so many failures in a row; null: never. */
   stopAfterFailures: number | null;
+  /** The deployment to which it is done first; null: none. This one is left alone where that ends badly. */
+  canary: string | null;
 }
 
 export const SCHEDULE_DEFAULTS = {
@@ -28,6 +31,7 @@ export const SCHEDULE_DEFAULTS = {
   startWithinSeconds: 300,
   longestSeconds: null,
   stopAfterFailures: null,
+  canary: null,
 } as const;
 
 /** Reads `muster: schedules:`, which has the right shape. */
@@ -54,6 +58,7 @@ export function readSchedules(node: YamlNode | null, diagnostics: Diagnostics): 
           startWithinSeconds: secondsOf(said('start-within')) ?? SCHEDULE_DEFAULTS.startWithinSeconds,
           longestSeconds: secondsOf(said('longest')),
           stopAfterFailures: stopAfter === null ? null : Number(stopAfter),
+          canary: said('canary') ?? SCHEDULE_DEFAULTS.canary,
         },
       ];
     }),
@@ -62,10 +67,4 @@ export function readSchedules(node: YamlNode | null, diagnostics: Diagnostics): 
 
 function oneOf<const Name extends string>(names: readonly Name[], said: string | null, otherwise: Name): Name {
   return names.find((name) => name === said) ?? otherwise;
-}
-
-function secondsOf(duration: string | null): number | null {
-  if (duration === null) return null;
-  const factors: Record<string, number> = { s: 1, m: 60, h: 3600 };
-  return Number(duration.slice(0, -1)) * (factors[duration.slice(-1)] ?? 1);
 }

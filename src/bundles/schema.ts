@@ -72,6 +72,7 @@ const schedule = object({
     .min(1, { error: 'a whole number above 0' })
     .optional()
     .describe('Failures in a row after which it is paused'),
+  canary: text.optional().describe('The deployment to which it is done first; where that ends badly, it ends there'),
 });
 
 const muster = object({

@@ -14,6 +14,7 @@ interface AddOptions {
   startWithin: number;
   longest?: number;
   stopAfter?: number;
+  canary?: string;
 }
 
 /** `muster schedules`: what is done to deployments by itself, and when. */
@@ -75,6 +76,7 @@ function registerAdd(schedules: Command, context: CliContext): void {
     .option('--start-within <duration>', 'it may still begin this long after its time', duration, 300)
     .option('--longest <duration>', 'it is cancelled when it has taken this long', duration)
     .option('--stop-after <count>', 'pause it after so many failures in a row', wholeNumber)
+    .option('--canary <deployment>', 'do it to this one first; where that ends badly, it ends there')
     .addHelpText(
       'after',
       `
@@ -83,13 +85,25 @@ redeploy tears the deployment down and lays it again from bare machines; apply r
 Examples:
   muster schedules add weekly --cron "0 3 * * 0" --tz Europe/London --deployment lab --action redeploy
   muster schedules add hourly --cron "7 * * * *" -D prod --action verify --overlap skip --stop-after 3
+  muster schedules add renew --cron "0 4 * * 6" -D prod --action upgrade --canary staging
   muster schedules add office --cron "0 7 * * 1-5" --tz Europe/Berlin -D lab --action up --missed once --start-within 2h`,
     )
     .action(async (name: string, options: AddOptions) => {
-      const { cron, tz, deployment, action, overlap, missed, startWithin, longest = null, stopAfter = null } = options;
+      const {
+        cron,
+        tz,
+        deployment,
+        action,
+        overlap,
+        missed,
+        startWithin,
+        longest = null,
+        stopAfter = null,
+        canary = null,
+      } = options;
       const body = {
         ...{ name, deployment, cron, timeZone: tz, action, overlap, missed },
-        ...{ startWithinSeconds: startWithin, longestSeconds: longest, stopAfterFailures: stopAfter },
+        ...{ startWithinSeconds: startWithin, longestSeconds: longest, stopAfterFailures: stopAfter, canary },
       };
       const schedule = await context.api.call(schedulesRoutes.add, { body });
       context.show(schedule, () => textOf(schedule));
@@ -151,6 +165,7 @@ function textOf(schedule: Schedule): string {
     `where another run is on: ${overlap}; missed: ${missed}; may begin within ${schedule.startWithinSeconds} s`,
   ];
   if (schedule.longestSeconds !== null) lines.push(`is cancelled after ${schedule.longestSeconds} s`);
+  if (schedule.canary !== null) lines.push(`first done to ${schedule.canary}; where that ends badly, it ends there`);
   if (schedule.stopAfterFailures !== null)
     lines.push(`is paused after ${schedule.stopAfterFailures} failures in a row; ${failures} so far`);
   if (pausedReason !== null) lines.push(`paused: ${pausedReason}`);

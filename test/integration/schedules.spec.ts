@@ -46,7 +46,14 @@ muster: {${schedules}}
 function add(more: Partial<NewSchedule> = {}) {
   const wanted: NewSchedule = {
     ...{ name: 's', deployment: 'lab', cron: '0 * * * *', timeZone: 'UTC', action: 'verify' },
-    ...{ overlap: 'skip', missed: 'skip', startWithinSeconds: 300, longestSeconds: null, stopAfterFailures: null },
+    ...{
+      overlap: 'skip',
+      missed: 'skip',
+      startWithinSeconds: 300,
+      longestSeconds: null,
+      stopAfterFailures: null,
+      canary: null,
+    },
     ...more,
   };
   return rig.schedules.add(rig.dataSource.manager, wanted, 'tester');
@@ -143,6 +150,58 @@ describe('a schedule', () => {
     await settle();
     expect((await seen())[0]).toBe('11-26T16:00 succeeded');
     expect((await rig.schedules.get('s')).failures).toBe(0);
+  });
+
+  describe('with a canary', () => {
+    beforeEach(async () => {
+      const other = bundle()
+        .replace('name: lab', 'name: trial')
+        .replace('hello: {', 'trial: {')
+        .replace('/told}', '/told-trial}');
+      expect(await rig.up(other)).toMatchObject({ status: 'succeeded', reason: null });
+      await add({ canary: 'trial', action: 'redeploy' });
+    });
+    const ids = async () => Promise.all(['lab', 'trial'].map(async (name) => (await rig.deployments.get(name)).id));
+
+    it('does it to that one first, and then to its own', async () => {
+      const before = await ids();
+      rig.clock.set('2026-11-26T13:00:00Z');
+      const runner = rig.runner();
+      await eventually(
+        'the canary is done',
+        async () => {
+          await runner.look();
+          return (await history())[0]?.onCanary === false;
+        },
+        60_000,
+      );
+      expect((await ids()).map((id, n) => id === before[n])).toEqual([true, false]);
+      expect(rig.told()).toEqual([]);
+      await settle(runner);
+      const [firing] = await history();
+      expect(firing).toMatchObject({ status: 'succeeded', reason: null, phase: 'up' });
+      expect(Object.keys(firing!.outputs!)).toEqual(['hello/0:greet.at']);
+      expect((await ids())[0]).not.toBe(before[0]);
+    });
+
+    it('leaves its own alone where that one fails', async () => {
+      rig.write('ill', '');
+      const [lab] = await ids();
+      rig.clock.set('2026-11-26T13:00:00Z');
+      await settle();
+      const [firing] = await history();
+      expect(firing).toMatchObject({
+        status: 'failed',
+        reason: expect.stringMatching(/^on its canary, trial: run/) as string,
+      });
+      expect((await ids())[0]).toBe(lab);
+      expect((await rig.schedules.get('s')).failures).toBe(1);
+      rig.forget('ill');
+    });
+
+    it('is refused where that is itself', async () => {
+      await expect(add({ name: 'other', canary: 'lab' })).rejects.toThrow('lab cannot be its own canary');
+    });
   });
 
   it('redeploys from nothing, and reports which outputs are others', async () => {

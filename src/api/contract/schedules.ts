@@ -22,6 +22,13 @@ const wanted = z.strictObject({
   startWithinSeconds: seconds.default(300).describe('It may still begin this long after its time'),
   longestSeconds: seconds.nullable().default(null).describe('It is cancelled when it has taken this long'),
   stopAfterFailures: z.number().int().min(1).max(1000).nullable().default(null).describe('In a row; then it is paused'),
+  canary: z
+    .string()
+    .min(1)
+    .max(200)
+    .nullable()
+    .default(null)
+    .describe('Name of the deployment to which it is done first; where that ends badly, it ends there'),
 });
 
 export const schedule = z

@@ -1,6 +1,7 @@
 import { parseBase, type Base } from '../base.js';
 import { checkShape } from '../check-shape.js';
 import { Diagnostics, type Diagnostic } from '../diagnostics.js';
+import { secondsOf } from '../duration.js';
 import { expectedNames } from '../near-miss.js';
 import { parseYaml } from '../parse.js';
 import { roleSchema, type RoleYaml } from '../schema.js';
@@ -367,10 +368,4 @@ function reaches(role: RoleDefinition, from: string, wanted: string): boolean {
     open.push(...(role.steps.get(name)?.after ?? []));
   }
   return false;
-}
-
-function secondsOf(duration: string | undefined): number | null {
-  if (duration === undefined) return null;
-  const factors: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
-  return Number(duration.slice(0, -1)) * (factors[duration.slice(-1)] ?? 1);
 }

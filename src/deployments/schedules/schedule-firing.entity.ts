@@ -25,6 +25,10 @@ export class ScheduleFiring {
   @Column({ type: 'text' })
   status!: FiringStatus;
 
+  /** It is the canary's turn. */
+  @Column({ name: 'on_canary', type: 'boolean', default: false })
+  onCanary!: boolean;
+
   /** Of a redeploy: which of its two runs is on. */
   @Column({ type: 'text', nullable: true })
   phase!: 'down' | 'up' | null;

@@ -45,13 +45,13 @@ export class ScheduleRunner {
     if (row === undefined) return false;
     const schedule = await manager.findOneByOrFail(Schedule, { id: row.id });
     const { at, isMissed, nextAt } = dueAt(schedule, now);
-    const firing = newFiring(schedule.id, at, now);
+    const firing = newFiring(schedule, at, now);
     if (isMissed) end(firing, now, 'skipped', 'missed: nobody was there to see it');
-    const { status, reason, finishedAt } = firing;
+    const { status, reason, onCanary, finishedAt } = firing;
     await manager.query(
-      `insert into schedule_firing (schedule_id, due_at, status, reason, claimed_at, finished_at)
-       values ($1, $2, $3, $4, $5, $6) on conflict do nothing`,
-      [schedule.id, at, status, reason, now, finishedAt],
+      `insert into schedule_firing (schedule_id, due_at, status, reason, on_canary, claimed_at, finished_at)
+       values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing`,
+      [schedule.id, at, status, reason, onCanary, now, finishedAt],
     );
     await manager.update(Schedule, { id: schedule.id }, { nextAt });
     return true;
@@ -65,7 +65,7 @@ export class ScheduleRunner {
       );
       if (row === undefined) return null;
       const firing = await manager.findOneByOrFail(ScheduleFiring, { id });
-      const schedule = await manager.findOneByOrFail(Schedule, { id: firing.scheduleId });
+      const schedule = turnOf(await manager.findOneByOrFail(Schedule, { id: firing.scheduleId }), firing);
       const before = firing.runId;
       if (firing.status === 'waiting') await this.begin(manager, schedule, firing);
       else await this.watch(manager, schedule, firing);
@@ -142,6 +142,11 @@ export class ScheduleRunner {
   }
 
   private async succeed(manager: EntityManager, schedule: Schedule, firing: ScheduleFiring): Promise<void> {
+    if (firing.onCanary) {
+      const reason = `it went well on ${schedule.deployment}`;
+      Object.assign(firing, { status: 'waiting', onCanary: false, phase: null, source: null, reason });
+      return;
+    }
     firing.outputs = await this.actions.difference(manager, schedule, firing);
     await this.settle(manager, schedule, firing, 'succeeded', null);
   }
@@ -154,7 +159,7 @@ export class ScheduleRunner {
     reason: string | null,
   ): Promise<void> {
     const now = this.clock.now();
-    end(firing, now, status, reason);
+    end(firing, now, status, firing.onCanary ? `on its canary, ${schedule.deployment}: ${reason}` : reason);
     const failures = status === 'failed' ? schedule.failures + 1 : 0;
     const stop = schedule.stopAfterFailures !== null && failures >= schedule.stopAfterFailures;
     const paused = stop ? { pausedAt: now, pausedReason: `it failed ${failures} times in a row: ${reason}` } : {};
@@ -170,6 +175,12 @@ export class ScheduleRunner {
   private async cancel(runId: string, reason: string): Promise<void> {
     await this.runs.cancel(runId, reason).catch(() => undefined);
   }
+}
+
+/** The schedule as it is for the deployment whose turn it is. */
+function turnOf(schedule: Schedule, { onCanary }: ScheduleFiring): Schedule {
+  if (!onCanary || schedule.canary === null) return schedule;
+  return Object.assign(new Schedule(), schedule, { deployment: schedule.canary });
 }
 
 function end(firing: ScheduleFiring, now: Date, status: FiringStatus, reason: string | null): void {

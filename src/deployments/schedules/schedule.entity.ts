@@ -48,6 +48,10 @@ export class Schedule {
   @Column({ name: 'stop_after_failures', type: 'integer', nullable: true })
   stopAfterFailures!: number | null;
 
+  /** Name of the deployment to which it is done first. */
+  @Column({ type: 'text', nullable: true })
+  canary!: string | null;
+
   @Column({ type: 'integer', default: 0 })
   failures!: number;
 

@@ -51,6 +51,8 @@ export class SchedulesService {
       throw new MusterError('invalid', `cannot add a schedule: ${problem}`, {
         hint: 'expected such as --cron "0 3 * * 0" --tz Europe/London',
       });
+    if (wanted.canary === wanted.deployment)
+      throw new MusterError('invalid', `cannot add a schedule: ${wanted.deployment} cannot be its own canary`);
     if (await manager.existsBy(Schedule, { name: wanted.name }))
       throw new MusterError('conflict', `cannot add a schedule named ${wanted.name}: there is one`);
     return manager.save(Schedule, this.made(wanted, actor, false));
@@ -86,7 +88,7 @@ export class SchedulesService {
   async fireNow(manager: EntityManager, name: string): Promise<ScheduleFiring> {
     const schedule = await this.get(name, manager);
     const now = this.clock.now();
-    return manager.save(ScheduleFiring, firing(schedule.id, now, now));
+    return manager.save(ScheduleFiring, firing(schedule, now, now));
   }
 
   /** Takes over what a bundle says: its schedules are named after its deployment, and go when it says them no longer. */
@@ -113,9 +115,19 @@ export class SchedulesService {
   }
 }
 
-export function firing(scheduleId: string, dueAt: Date, now: Date): ScheduleFiring {
+export function firing({ id, canary }: Schedule, dueAt: Date, now: Date): ScheduleFiring {
   return Object.assign(new ScheduleFiring(), {
-    ...{ scheduleId, dueAt, status: 'waiting', phase: null, reason: null, runId: null, source: null, outputs: null },
+    ...{
+      scheduleId: id,
+      onCanary: canary !== null,
+      dueAt,
+      status: 'waiting',
+      phase: null,
+      reason: null,
+      runId: null,
+      source: null,
+      outputs: null,
+    },
     ...{ claimedAt: now, startedAt: null, finishedAt: null },
   } satisfies Partial<ScheduleFiring>);
 }
