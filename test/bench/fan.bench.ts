@@ -129,7 +129,6 @@ const SETTINGS = 'printf %s "$SETTINGS" >/etc/muster/fan/250.conf; echo "$PEER" 
 export const bench: Bench = {
   name: 'fan',
   async run(say) {
-    await runProcess(['sh', '-c', 'command -v iperf3 socat']);
     const topology = await Topology.create();
     const figures = new Map<Recipe, number[]>();
     try {
