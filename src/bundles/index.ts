@@ -14,7 +14,7 @@ export { SHARED_FOLDER, sharedFiles } from './roles/role-files.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';
 export type { BundleSchedule } from './schedules.js';
-export { mergeSettings, settingOverlay, type Setting } from './setting-overlay.js';
+export { mergeSettings, placementsOfSettings, settingOverlay, type Setting } from './setting-overlay.js';
 export type { SourceFile } from './source.js';
 export { isUnitStep, stepDigest } from './step-digest.js';
 export type { KnownDeployment } from './unit-steps.js';

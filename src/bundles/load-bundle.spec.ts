@@ -42,9 +42,9 @@ relations:
 bundle.yaml:3:30  wrong value for constraint "mem"
   3 |   "0": {constraints: coers=2 mem=lots}
     |                              ^^^^^^^^ expected a size such as 4G
-bundle.yaml:4:3  nothing is placed on machine "1"
+bundle.yaml:4:3  notice: nothing is placed on machine "1": it is left out
   4 |   "1": {}
-    |   ^^^ name it in a \`to\`, or take it away
+    |   ^^^
 bundle.yaml:6:33  unknown machine "7"
   6 |   easyrsa: {role: easyrsa, to: [lxd:7]}
     |                                 ^^^^^ did you mean "0"?

@@ -105,7 +105,8 @@ export function place(
   const insideOf = grouped(placer.nodes.values(), ({ placement }) =>
     placement.kind === 'container' ? placement.on : '',
   );
-  const nodes = [...placer.nodes.values()].map((draft): PlannedNode => {
+  const isUsed = ({ key }: NodeDraft) => unitsOn.has(key) || insideOf.has(key);
+  const nodes = [...placer.nodes.values()].filter(isUsed).map((draft): PlannedNode => {
     const { key, constraints, placement } = draft;
     const name = /^\d/.test(key) ? `node-${key.replaceAll('/', '-')}` : key.replaceAll('/', '-');
     const inside = insideOf.get(key) ?? [];

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { formatDiagnostics } from './diagnostics.js';
 import { compileBundle } from './compile.js';
 import { loadBundle } from './load-bundle.js';
-import { mergeSettings, settingOverlay, type Setting } from './setting-overlay.js';
+import { mergeSettings, placementsOfSettings, settingOverlay, type Setting } from './setting-overlay.js';
 import { exampleRoles } from './testing/example-roles.js';
 
 const set = (option: string, value: string, application = 'etcd'): Setting => ({ application, option, value });
@@ -38,6 +38,32 @@ describe('an overlay of settings', () => {
     ['note', 'null', 'null'],
   ])('gives %s the value %j', (option, value, expected) => {
     expect(optionOf(BUNDLE, [set(option, value)], option)).toBe(expected);
+  });
+
+  describe('that says how many units there are', () => {
+    const placed = (text: string, count: string) => {
+      const settings = [set('num_units', count)];
+      const roles = exampleRoles();
+      const file = { name: 'bundle.yaml', text };
+      const { bundle: base, diagnostics: wrong } = loadBundle([file], roles);
+      if (!base) throw new Error(formatDiagnostics(wrong));
+      const to = placementsOfSettings(settings, base);
+      const { bundle, diagnostics } = loadBundle([file, settingOverlay(settings, undefined, to)], roles);
+      if (!bundle) throw new Error(formatDiagnostics(diagnostics));
+      return compileBundle({ bundle, roles }).units.map(({ name, node }) => `${name} ${node}`);
+    };
+    const on = (to: string, units: number) =>
+      `machines: {"0": {}, "1": {}}\napplications:\n  etcd: {role: etcd, num_units: ${units}, to: ${to}}\n`;
+
+    it('gives those that are added machines of their own', () => {
+      expect(placed(on('["1"]', 1), '3')).toEqual(['etcd/0 1', 'etcd/1 etcd-1', 'etcd/2 etcd-2']);
+      expect(placed(on('["0", "1"]', 2), '3')).toEqual(['etcd/0 0', 'etcd/1 1', 'etcd/2 etcd-2']);
+    });
+
+    it('leaves those that stay where they are', () => {
+      expect(placed(on('["0", "1"]', 2), '1')).toEqual(['etcd/0 0']);
+      expect(placed('applications:\n  etcd: {role: etcd, num_units: 2}\n', '1')).toEqual(['etcd/0 etcd-0']);
+    });
   });
 
   it('sets the number of units, however the bundle says it', () => {

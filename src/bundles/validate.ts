@@ -13,7 +13,7 @@ import type { Located } from './source.js';
 const APPLICATION_NAME = /^[a-z][a-z0-9]*(?:-[a-z0-9]*[a-z][a-z0-9]*)*$/;
 
 /** So many units are more likely a slip of the finger than a wish. */
-const MAX_UNITS = 10_000;
+export const MAX_UNITS = 10_000;
 
 /** Nobody stands on more shoulders; each costs the stack. */
 const MAX_PLACEMENT_CHAIN = 100;
@@ -161,7 +161,7 @@ class Validation {
     for (const { name, at } of this.bundle.machines.values()) {
       if (!/^\d{1,9}$/.test(name)) this.diagnostics.error(at, `wrong machine name "${name}"`, 'expected a number');
       else if (!this.usedMachines.has(name))
-        this.diagnostics.error(at, `nothing is placed on machine "${name}"`, 'name it in a `to`, or take it away');
+        this.diagnostics.notice(at, `nothing is placed on machine "${name}": it is left out`);
     }
   }
 

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import type { Diagnostic } from '../bundles/index.js';
+import type { Diagnostic, Setting } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type PlanEstimate, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
@@ -16,6 +16,7 @@ import { DeploymentNodes } from './node-directory.js';
 import type { Node } from './node.entity.js';
 import { SchedulesService } from './schedules/schedules.service.js';
 import { StandingState, type DeploymentStanding } from './standing.js';
+import { withSettings } from './with-settings.js';
 
 export interface DeploymentPreview {
   deployment: string;
@@ -114,6 +115,11 @@ export class DeploymentsService {
     const prepared = await this.planner.prepareFiles(manager, { files, options, name, on: cloud }, actor);
     const run = await this.submit(manager, prepared, { action: 'up', title: `up ${name} again on ${cloud}`, actor });
     return { deployment: prepared.deployment, run };
+  }
+
+  /** What a deployment is with settings over those that it has. */
+  withSettings(deployment: Deployment, settings: readonly Setting[]): Wanted {
+    return withSettings(deployment, settings, (files) => this.records.bundleOf(files));
   }
 
   /** Takes a deployment that is there to other files or options. */

@@ -13,5 +13,4 @@ export { SchedulesService, type NewSchedule } from './schedules/schedules.servic
 export type { PublishedValue } from './standing.js';
 export { TeardownService } from './teardown.service.js';
 export { VerifyService } from './verify.service.js';
-export { withSettings } from './with-settings.js';
 export { ArchivesService } from './archive/archives.service.js';

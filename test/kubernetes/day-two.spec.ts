@@ -25,10 +25,8 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     });
   const kubectl = (...argv: string[]) => rig.kubectl(NAME, ...argv);
   const nodes = async () => (await kubectl('get', 'nodes', '--no-headers')).trim().split('\n');
-  const allReady = async (count: number) => {
-    const lines = await nodes();
-    return lines.length === count && lines.every((line) => line.includes(' Ready '));
-  };
+  const states = async () => (await nodes()).map((line) => line.split(/ +/)[1]);
+  const ready = (count: number) => Array.from({ length: count }, () => 'Ready');
   /** Pods that run, on nodes that there are. */
   const running = async () => {
     const there = (await nodes()).map((line) => line.split(' ')[0]);
@@ -41,16 +39,18 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
   const workloadRuns = () => eventually('all pods run', async () => (await running()) === 6, 180_000);
 
   step(0, 'up with two workers', async () => {
-    await rig.up(NAME, { applications: { easyrsa: { to: ['0'] }, 'kubernetes-worker': { num_units: 2 } } });
+    await rig.up(NAME, {
+      applications: { easyrsa: { to: ['0'] }, 'kubernetes-worker': { num_units: 2, to: ['1', 'new'] } },
+    });
     await rig.saveKubeconfig(NAME);
-    expect(await allReady(3)).toBe(true);
+    expect(await states()).toEqual(ready(3));
     await kubectl('create', 'deployment', ...WORKLOAD);
     await workloadRuns();
   });
 
   step(1, 'scaled to three workers', async () => {
     await rig.muster('scale', 'kubernetes-worker=3', '--yes');
-    expect(await allReady(4)).toBe(true);
+    expect(await states()).toEqual(ready(4));
     expect(rig.containers()).toHaveLength(4);
   });
 
@@ -60,7 +60,7 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     await kubectl('rollout', 'status', 'deployment/web', '--timeout=180s');
     const said = await rig.muster('scale', 'kubernetes-worker=2', '--yes');
     expect(said).toContain('kubernetes-worker/2');
-    expect(await allReady(3)).toBe(true);
+    expect(await states()).toEqual(ready(3));
     expect(rig.containers()).toHaveLength(3);
     const log = await rig.muster('logs', NAME, '--step', 'kubernetes-worker/2:remove');
     expect(log).toMatch(/evicting pod default\/web-/);
@@ -94,7 +94,7 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     const verified = await rig.muster('verify', NAME).catch((error: unknown) => String(error));
     expect(verified).toContain(key);
     await rig.muster('retry', NAME, '--replace', key ?? '', '--yes');
-    expect(await allReady(3)).toBe(true);
+    expect(await states()).toEqual(ready(3));
     expect(rig.containers()).toHaveLength(3);
     await workloadRuns();
   });
@@ -112,7 +112,7 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     await eventually('it is over', async () => (await firings()).at(-1)?.status === 'succeeded', 25 * 60_000);
     await rig.saveKubeconfig(NAME);
     expect(readFileSync(file, 'utf8')).not.toBe(before);
-    expect(await allReady(3)).toBe(true);
+    expect(await states()).toEqual(ready(3));
     expect(rig.containers()).toHaveLength(old.length);
     expect(await kubectl('get', 'deployments')).toBe('');
   });

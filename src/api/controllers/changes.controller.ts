@@ -1,6 +1,6 @@
 import { Controller, Inject, Param } from '@nestjs/common';
 import type { Principal } from '../../access/index.js';
-import { DeploymentsService, withSettings } from '../../deployments/index.js';
+import { DeploymentsService } from '../../deployments/index.js';
 import { changesRoutes, type BodyOf, type PlanReply, type Run } from '../contract/index.js';
 import { DeploymentRuns } from '../deployment-runs.js';
 import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
@@ -20,7 +20,9 @@ export class ChangesController {
     @GivenBody() { settings, replace }: BodyOf<typeof changesRoutes.plan>,
   ): Promise<PlanReply> {
     const deployment = await this.deployments.get(reference);
-    return planView(await this.deployments.planChange(deployment, withSettings(deployment, settings), replace));
+    return planView(
+      await this.deployments.planChange(deployment, this.deployments.withSettings(deployment, settings), replace),
+    );
   }
 
   @Endpoint(changesRoutes.apply)
@@ -33,7 +35,7 @@ export class ChangesController {
     return this.started.begin(reference, note, (deployment) => {
       const said = settings.map(({ application, option, value }) => `${application}.${option}=${value}`).join(' ');
       const title = `${action} ${deployment.name} ${[...replace, said].join(' ')}`.trim().slice(0, 200);
-      const wanted = withSettings(deployment, settings);
+      const wanted = this.deployments.withSettings(deployment, settings);
       return Promise.resolve((manager) =>
         this.deployments.change(manager, deployment, wanted, { action, title, actor, planHash, replace }),
       );
