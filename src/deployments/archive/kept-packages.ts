@@ -15,7 +15,7 @@ export class KeptPackages implements PackageSource {
         manifest,
         (each) => each.base === base && each.architecture === architecture && has(each, names),
       );
-      if (set !== null) return setOf(name, set);
+      if (set !== null) return setOf(name, set, manifest);
     }
     return null;
   }
@@ -28,11 +28,12 @@ function smallest({ packages }: Manifest, fits: (set: PackageSetEntry) => boolea
   return first ?? null;
 }
 
-function setOf(from: string, { index, files }: PackageSetEntry): PackageSet {
+function setOf(from: string, { index, files }: PackageSetEntry, { contents }: Manifest): PackageSet {
   const artifact = (sha256: string, fileName: string): NodeArtifact => ({ name: 'package', url: '', sha256, fileName });
   return {
     from,
     index: artifact(index, 'Packages'),
+    indexBytes: contents.find(({ sha256 }) => sha256 === index)?.sizeBytes ?? 0,
     packages: files.map(({ sha256, fileName }) => artifact(sha256, fileName)),
   };
 }

@@ -15,6 +15,7 @@ export interface PackageSet {
   from: string;
   /** A `Packages` file, in which each package is named `<sha256>/<fileName>`. */
   index: NodeArtifact;
+  indexBytes: number;
   packages: readonly NodeArtifact[];
 }
 
@@ -28,6 +29,9 @@ export interface PackageSource {
 export function withPackages(files: StepFiles, set: PackageSet | null, step: DetachedStep): StepFiles {
   if (set === null) return files;
   const { sha256 } = set.index;
+  // Names the one form of the list that there is: apt would try all others, and tell of each as an error.
+  const head = `Suite: ${sha256}/\nDate: Thu, 01 Jan 1970 00:00:00 UTC\n`;
+  const release = `${head}SHA256:\n ${sha256} ${set.indexBytes} ${set.index.fileName}\n`;
   const folder = step.folderOf(`apt/${sha256}`);
   const settings: Record<string, string> = {
     'Dir::Etc::SourceList': `${folder}/sources.list`,
@@ -47,6 +51,7 @@ export function withPackages(files: StepFiles, set: PackageSet | null, step: Det
     environment: { ...files.environment, APT_CONFIG: `${folder}/apt.conf` },
     files: [
       ...files.files,
+      { path: step.folderOf(`artifacts/${sha256}/Release`), content: release, mode: 0o644 },
       { path: `${folder}/apt.conf`, content: lines.join(''), mode: 0o644 },
       { path: `${folder}/sources.list`, content: source, mode: 0o644 },
       { path: `${folder}/lists/partial/.keep`, content: '', mode: 0o644 },
