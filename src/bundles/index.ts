@@ -12,6 +12,7 @@ export { optionChanges, type OptionChange } from './option-changes.js';
 export type { PlannedNode, PlannedUnit, PlaceOptions } from './place.js';
 export { SHARED_FOLDER, sharedFiles } from './roles/role-files.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
+export { needsOfBundle, needsOfRoles, type RoleNeeds } from './role-needs.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';
 export type { BundleSchedule } from './schedules.js';
 export { mergeSettings, placementsOfSettings, settingOverlay, type Setting } from './setting-overlay.js';

@@ -133,6 +133,13 @@ const packageEntry = object({
   name: text,
   bases: texts.optional().describe('The bases on which it is asked for; all of the role, where it does not say'),
   when: map(oneOrMore).optional().describe('option: the value, or values, with which it is asked for'),
+  on: z
+    .enum(['apply', 'remove'], { error: 'one of apply, remove' })
+    .optional()
+    .describe('remove: asked for when the role is taken away, to bring back what it replaced'),
+  masked: texts
+    .optional()
+    .describe('Units of systemd that the role masks before it installs the package; in an image they are masked, too'),
 });
 
 const roleStep = object({

@@ -1,5 +1,6 @@
 import { Option } from 'commander';
 import { imagesRoutes, type Run } from '../api/contract/index.js';
+import { readBundle } from './bundle-files.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
@@ -29,6 +30,7 @@ export const registerImages: Register = (program, context) => {
       context.show(items, () => table(['image', 'arch', 'variant', 'version', 'size', 'source', 'made', 'id'], rows));
     });
   registerBuild(images, context);
+  registerBake(images, context);
   registerImport(images, context);
   registerKeeping(images, context);
 };
@@ -82,6 +84,63 @@ const registerBuild: Register = (images, context) => {
       },
     );
 };
+
+interface BakeOptions {
+  roles?: string[];
+  bundle?: string;
+  name?: string;
+  mirror?: string;
+  detach?: boolean;
+}
+
+const registerBake: Register = (images, context) => {
+  images
+    .command('bake <image>')
+    .summary('make an image like another, with the packages and artifacts of roles in it already')
+    .option('--roles <roles>', "with their options' defaults, with commas between; may be repeated", collect)
+    .option('--bundle <bundle>', 'what its roles need with its options: a name or a file')
+    .option('--name <name>', 'how it is listed (default: the roles)')
+    .option('--mirror <url>', 'where packages come from')
+    .option('-d, --detach', 'do not wait for the run')
+    .addHelpText(
+      'after',
+      `
+IMAGE is an id, or debian@12 (for containers: debian@12/container), the newest that muster built. From then on nodes
+of that base are made of the new one; \`muster images delete\` of it ends that.
+
+Examples:
+  muster images bake debian@12 --roles docker,ntp
+  muster images bake debian@12/container --bundle kubernetes-core --name kubernetes`,
+    )
+    .action(async (image: string, { roles = [], bundle, name, mirror, detach }: BakeOptions) => {
+      const given = roles.flatMap((list) => list.split(',')).filter((role) => role !== '');
+      if (given.length > 0 === (bundle !== undefined)) throw new CliError(EXIT.usage, 'give --roles or --bundle');
+      const id = await imageId(context, image);
+      const source = bundle === undefined ? undefined : sourceOf(bundle);
+      const body = { image: id, roles: given, bundle: source, name: name ?? bundle?.replace(/^.*\//, ''), mirror };
+      const { run } = await context.api.call(imagesRoutes.bake, { body });
+      await follow(context, run, { detach });
+    });
+};
+
+function sourceOf(bundle: string) {
+  const { overlays: _, ...source } = readBundle(bundle);
+  return source;
+}
+
+/** `debian@12` is the newest of those that muster built for machines, `debian@12/container` for containers. */
+async function imageId(context: CliContext, reference: string): Promise<string> {
+  if (!reference.includes('@')) return reference;
+  const [name, variant = 'default'] = reference.split('/');
+  const { items } = await context.api.call(imagesRoutes.list, {});
+  const found = items.find((image) => image.name === name && image.variant === variant && image.source === 'build');
+  if (found !== undefined) return found.id;
+  throw new CliError(
+    EXIT.notFound,
+    `cannot find an image ${reference} that muster built`,
+    `muster images build ${name}${variant === 'container' ? ' --kernel none' : ''}`,
+  );
+}
 
 const registerImport: Register = (images, context) => {
   images

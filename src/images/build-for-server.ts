@@ -51,7 +51,8 @@ export class BuildForServer {
     const { kernel, include, mirror } = checked;
     const options = { cacheDir: this.cacheDir, kernel, include, mirror, onProgress, signal };
     if (checked.target === 'memory') return this.builders.buildMemoryEnvironment(options);
-    return this.builders.buildOsImage({ ...options, os: checked.os, release: checked.release });
+    const { os, release, baked } = checked;
+    return this.builders.buildOsImage({ ...options, os, release, ...(baked === undefined ? {} : { baked }) });
   }
 }
 

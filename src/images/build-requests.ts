@@ -21,6 +21,14 @@ export const buildRequest = z.discriminatedUnion('target', [
     os: z.enum(['debian', 'ubuntu']),
     release: z.string().regex(/^[a-z0-9.]{1,20}$/),
     ...common,
+    baked: z
+      .strictObject({
+        masked: z.array(z.string()).max(200),
+        files: z
+          .array(z.strictObject({ path: z.string().startsWith('/'), sha256: z.string(), fileName: z.string() }))
+          .max(500),
+      })
+      .optional(),
   }),
 ]);
 export type BuildOrder = z.infer<typeof buildRequest>;

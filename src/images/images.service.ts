@@ -3,6 +3,7 @@ import type { Clock } from '../platform/clock.js';
 import { runProcess } from '../platform/process/index.js';
 import {
   buildableReleases,
+  type Baked,
   type BuiltFile,
   type KernelFlavour,
   type MemoryEnvironment,
@@ -30,6 +31,19 @@ export interface BuildRequest {
   target: 'memory' | { os: 'debian' | 'ubuntu'; release: string };
   kernel?: KernelFlavour;
   include?: readonly string[];
+  mirror?: string;
+}
+
+/** An image like another, with what roles need in it already. */
+export interface BakeRequest {
+  /** One that was built. */
+  image: Image;
+  packages: readonly string[];
+  baked: Baked;
+  /** What it is called where images are listed. */
+  name: string;
+  /** Where it comes from, for people: the roles. */
+  labels: Record<string, string>;
   mirror?: string;
 }
 
@@ -197,7 +211,41 @@ export class ImagesService {
     const { kernel, include, mirror, target } = request;
     const buildOptions = { cacheDir: this.options.cacheDir, kernel, include, mirror, ...options };
     if (target === 'memory') return this.storeMemory(await this.builders.buildMemoryEnvironment(buildOptions), kernel);
-    return this.storeOs(await this.builders.buildOsImage({ ...buildOptions, ...target }), kernel);
+    const labels: Record<string, string> = include?.length ? { include: [...include].sort().join(' ') } : {};
+    return this.storeOs(await this.builders.buildOsImage({ ...buildOptions, ...target }), kernel, { labels });
+  }
+
+  /**
+   * Builds an image anew with more in it. It has the variant of the one it is made from, and is newer: from then on nodes
+   * are made of it.
+   */
+  async bake(request: BakeRequest, options: ProgressOptions = {}): Promise<Image> {
+    const { image, packages, baked, mirror, name } = request;
+    const { os, release, labels } = image;
+    if (image.kind !== 'os' || (os !== 'debian' && os !== 'ubuntu') || !/^(build|bake )/.test(image.source)) {
+      throw new MusterError('conflict', `cannot bake image ${image.id}: muster has not built it`, {
+        hint: 'muster images build debian@12, and bake that',
+      });
+    }
+    const kernel = kernelOf(image);
+    const include = [
+      ...new Set([...(labels.include ?? '').split(' ').filter((each) => each !== ''), ...packages]),
+    ].sort();
+    const { cacheDir } = this.options;
+    const built = await this.builders.buildOsImage({
+      os,
+      release,
+      cacheDir,
+      kernel,
+      include,
+      mirror,
+      baked,
+      ...options,
+    });
+    return this.storeOs(built, kernel, {
+      source: `bake ${name}`,
+      labels: { ...request.labels, include: include.join(' '), from: image.id },
+    });
   }
 
   /** Stores a tar, squashfs, raw disk or qcow2, plain or packed with gzip, zstd or xz. */
@@ -276,14 +324,19 @@ export class ImagesService {
     });
   }
 
-  private async storeOs(built: OsImage, kernel: KernelFlavour | undefined): Promise<Image> {
+  private async storeOs(
+    built: OsImage,
+    kernel: KernelFlavour | undefined,
+    told: { source?: string; labels: Record<string, string> },
+  ): Promise<Image> {
     const { os, release, architecture, version, kernelVersion } = built;
     const squashfs = await this.storeBuilt('root-squashfs', built.squashfs, 'none', built.unpackedBytes);
     const identity = { kind: 'os' as const, os, release, architecture, version };
-    if (built.fileSystem === null) return this.recordBuild(identity, [squashfs], {}, CONTAINER_VARIANT);
+    if (built.fileSystem === null)
+      return this.recordBuild(identity, [squashfs], told.labels, CONTAINER_VARIANT, told.source);
     const fileSystem = await this.storeBuilt('root-ext4', built.fileSystem, 'zstd', built.fileSystemBytes);
-    const labels = { kernel: kernel ?? 'generic', kernelVersion };
-    return this.recordBuild(identity, [fileSystem, squashfs], labels);
+    const labels = { ...told.labels, kernel: kernel ?? 'generic', kernelVersion };
+    return this.recordBuild(identity, [fileSystem, squashfs], labels, 'default', told.source);
   }
 
   private async storeBuilt(
@@ -303,11 +356,17 @@ export class ImagesService {
     files: NewImageFile[],
     labels: Record<string, string>,
     variant = 'default',
+    source = 'build',
   ): Promise<Image> {
     const createdAt = this.options.clock.now();
-    const image = { ...identity, variant, source: 'build', labels, createdAt, files };
+    const image = { ...identity, variant, source, labels, createdAt, files };
     return this.catalog.record(image, { replace: true });
   }
+}
+
+function kernelOf({ variant, labels }: Image): KernelFlavour {
+  if (variant === CONTAINER_VARIANT) return 'none';
+  return labels.kernel === 'cloud' ? 'cloud' : 'generic';
 }
 
 function fileOf(

@@ -8,6 +8,7 @@ export { ImagesModule } from './images.module.js';
 export { ImageCatalog, type NewImage } from './image-catalog.js';
 export {
   ImagesService,
+  type BakeRequest,
   type ContainerRoot,
   type BuildRequest,
   type DeployableFile,

@@ -29,8 +29,10 @@ export class SupervisedBuilders implements ImageBuilders {
   }
 
   buildOsImage(options: Parameters<ImageBuilders['buildOsImage']>[0]): Promise<OsImage> {
-    const { os, release } = options;
-    return this.ask({ target: 'os', os, release, ...common(options) }, options) as Promise<OsImage>;
+    const { os, release, baked } = options;
+    const files = baked?.files.map(({ path, sha256, fileName }) => ({ path, sha256, fileName })) ?? [];
+    const more = baked === undefined ? {} : { baked: { masked: [...baked.masked], files } };
+    return this.ask({ target: 'os', os, release, ...common(options), ...more }, options) as Promise<OsImage>;
   }
 
   private ask(order: BuildOrder, options: { onProgress?: BuildProgress; signal?: AbortSignal }): Promise<unknown> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { bundleSource } from './bundle-source.js';
 import { id, sha256, time } from './primitives.js';
 import { route } from './route.js';
 import { run } from './runs.js';
@@ -68,6 +69,31 @@ export const imagesRoutes = {
         .optional()
         .describe('Packages on top of the standard list'),
     }),
+    response: started,
+    status: 202,
+  }),
+  bake: route({
+    id: 'images.bake',
+    method: 'POST',
+    path: '/v1/images/bake',
+    summary: 'Makes an image like another, with the packages and artifacts of roles in it already',
+    role: 'operator',
+    body: z
+      .strictObject({
+        image: z.string().max(100).describe('Its id'),
+        roles: z.array(z.string().max(200)).max(100).default([]).describe("With their options' defaults"),
+        bundle: bundleSource
+          .omit({ overlays: true })
+          .optional()
+          .describe('In place of roles: what it uses, as it says'),
+        name: z
+          .string()
+          .regex(/^[a-zA-Z0-9][a-zA-Z0-9., _+~-]{0,99}$/, 'letters, digits, and signs between')
+          .optional()
+          .describe('Where images are listed; default: the roles'),
+        mirror: z.url({ protocol: /^https?$/ }).optional(),
+      })
+      .refine(({ roles, bundle }) => roles.length > 0 !== (bundle !== undefined), 'give `roles` or `bundle`'),
     response: started,
     status: 202,
   }),

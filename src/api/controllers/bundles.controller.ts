@@ -15,7 +15,7 @@ import { bundlesRoutes, type BodyOf, type ResponseOf, type Run } from '../contra
 import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
 import { ImageUploads } from '../image-uploads.js';
 import { sendFrom } from '../send-bytes.js';
-import { diagnosticView } from '../views/deployment-view.js';
+import { diagnosticView, fileOfStep } from '../views/deployment-view.js';
 import { runView } from '../views/run-view.js';
 
 @Controller()
@@ -75,7 +75,7 @@ export class BundlesController {
     note.subject = `bundles/${bundle ?? files[0]?.name ?? ''}`;
     const input = {
       ...wish,
-      files: files.map(({ name, text, attached, encoding }) => ({ name, text, attached, encoding })),
+      files: files.map(fileOfStep),
     };
     const run = await note.change((manager) => this.archives.export(manager, input, who.name));
     return this.started(run);

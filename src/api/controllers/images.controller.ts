@@ -1,5 +1,6 @@
 import { Controller, Inject, Param } from '@nestjs/common';
 import type { Principal } from '../../access/index.js';
+import { ArchivesService, BundleLibrary, sourceFiles } from '../../deployments/index.js';
 import { MusterError } from '../../error.js';
 import { ImagesService, type Image as StoredImage } from '../../images/index.js';
 import { imageBuildStep, imageSyncStep } from '../../operations/index.js';
@@ -8,6 +9,7 @@ import type { StepSpec } from '../../plan/index.js';
 import { imagesRoutes, type BodyOf, type Image, type QueryOf, type ResponseOf, type Run } from '../contract/index.js';
 import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
 import { ImageUploads } from '../image-uploads.js';
+import { fileOfStep } from '../views/deployment-view.js';
 import { runView } from '../views/run-view.js';
 
 @Controller()
@@ -16,6 +18,8 @@ export class ImagesController {
     @Inject(ImagesService) private readonly images: ImagesService,
     @Inject(ImageUploads) private readonly uploads: ImageUploads,
     @Inject(RunsService) private readonly runs: RunsService,
+    @Inject(BundleLibrary) private readonly library: BundleLibrary,
+    @Inject(ArchivesService) private readonly archives: ArchivesService,
   ) {}
 
   @Endpoint(imagesRoutes.list)
@@ -36,6 +40,24 @@ export class ImagesController {
   ): Promise<ResponseOf<typeof imagesRoutes.build>> {
     const run = await this.submit(body.target, `build ${body.target}`, imageBuildStep(body), who, note);
     return { run };
+  }
+
+  @Endpoint(imagesRoutes.bake)
+  async bake(
+    @GivenBody() body: BodyOf<typeof imagesRoutes.bake>,
+    @Who() who: Principal,
+    @AuditNote() note: AuditNote,
+  ): Promise<ResponseOf<typeof imagesRoutes.bake>> {
+    const { roles, bundle, mirror } = body;
+    const image = await this.images.get(checkedId(body.image));
+    for (const role of roles) this.library.role(role);
+    const files = bundle === undefined ? [] : sourceFiles({ ...bundle, overlays: [] }, this.library);
+    const name = body.name ?? (roles.join(', ') || (bundle?.bundle ?? files[0]?.name ?? 'a bundle'));
+    note.subject = `images/${image.id}`;
+    const input = { image: image.id, roles, files: files.map(fileOfStep), name, mirror };
+    const run = await note.change((manager) => this.archives.bake(manager, input, who.name));
+    await this.runs.nudge(run.id);
+    return { run: runView(await this.runs.get(run.id), run.subjectId) };
   }
 
   @Endpoint(imagesRoutes.sync)

@@ -4,7 +4,7 @@ import type {
   DeploymentPreview,
   Node,
 } from '../../deployments/index.js';
-import { formatDiagnostic, type Diagnostic as BundleDiagnostic } from '../../bundles/index.js';
+import { formatDiagnostic, type BundleFile, type Diagnostic as BundleDiagnostic } from '../../bundles/index.js';
 import type { RunView, StepView } from '../../pipeline/index.js';
 import type { Plan } from '../../plan/index.js';
 import type { Deployment, DeploymentDetail, Diagnostic, PlannedStep, PlanReply, Run } from '../contract/index.js';
@@ -93,4 +93,13 @@ function plannedSteps(plan: Plan): PlannedStep[] {
 export function diagnosticView(diagnostic: BundleDiagnostic): Diagnostic {
   const { severity, file, line, column, message } = diagnostic;
   return { severity, file, line, column, message, excerpt: formatDiagnostic(diagnostic) };
+}
+
+/** A file of a bundle as the input of a step has it. */
+export function fileOfStep({ name, text, attached, encoding }: BundleFile): BundleFile {
+  return {
+    ...{ name, text },
+    ...(attached === undefined ? {} : { attached }),
+    ...(encoding === undefined ? {} : { encoding }),
+  };
 }

@@ -30,7 +30,9 @@ describe('packages of a role', () => {
     ['[Chrony]', 'wrong name "Chrony"'],
     ['["a;b"]', 'wrong name "a;b"'],
     ['[{name: a, bases: [debain]}]', 'unknown base "debain"'],
-    ['[{name: a, when: {engin: x}}]', 'unknown option "engin"'],
+    ['[{name: aa, when: {engin: x}}]', 'unknown option "engin"'],
+    ['[{name: aa, masked: ["x y.service"]}]', 'wrong name "x y.service"'],
+    ['[{name: aa, on: never}]', 'wrong value for "packages"'],
     ['{a: b}', 'a list'],
   ])('%s is refused', (packages, message) => {
     const { role: read, diagnostics } = role(packages);

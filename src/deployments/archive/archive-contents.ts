@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import type { ArtifactCache, ArtifactPins } from '../../artifacts/index.js';
 import { formatBase, parseBase, type Base, type BundleFile } from '../../bundles/index.js';
 import { MusterError } from '../../error.js';
 import {
@@ -17,15 +16,14 @@ import type { StepSpec } from '../../plan/index.js';
 import type { BundleLibrary } from '../bundle-library.js';
 import { compileDeployment, type CompiledDeployment } from '../compile-deployment.js';
 import type { ArchiveParts } from './archive-shelf.js';
+import { bringArtifact, type ArtifactSources } from './bring-artifact.js';
 import type { Manifest } from './manifest.js';
 
-export interface ContentSources {
+export interface ContentSources extends ArtifactSources {
   /** For what can be made again: package lists and packages. */
   cacheDir: string;
   library: Pick<BundleLibrary, 'roles' | 'roleFiles'>;
   images: Pick<ImagesService, 'list' | 'select' | 'contentsOf' | 'dpkgStatus'>;
-  artifacts: Pick<ArtifactCache, 'fetch'>;
-  pins: Pick<ArtifactPins, 'sumOf'>;
 }
 
 export interface ExportRequest {
@@ -51,7 +49,6 @@ const fetchInput = z.object({
   url: z.string(),
   sha256: z.string(),
   sha256From: z.string(),
-  arch: z.unknown(),
   optional: z.boolean(),
 });
 
@@ -109,25 +106,17 @@ class Gathering {
   }
 
   async artifacts(steps: readonly StepSpec[]): Promise<void> {
-    const { artifacts, pins } = this.sources;
     const { signal, tell } = this.options;
     for (const { input } of steps.filter(({ kind }) => kind === 'artifact.fetch')) {
       const wish = fetchInput.parse(input);
-      const fill = (text: string) => text.replaceAll('${arch}', this.request.architecture);
-      const [url, from] = [fill(wish.url), fill(wish.sha256From)];
-      if (this.parts.artifacts.some((known) => known.url === url)) continue;
+      const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number | null }) =>
+        tell(totalBytes === null ? 0 : (bytes / totalBytes) * 50, `fetching ${wish.name}`);
       tell(0, `fetching ${wish.name}`);
-      try {
-        const sha256 = wish.sha256 === '' ? await pins.sumOf(url, from, { signal }) : wish.sha256;
-        const onProgress = ({ bytes, totalBytes }: { bytes: number; totalBytes: number | null }) =>
-          tell(totalBytes === null ? 0 : (bytes / totalBytes) * 50, `fetching ${wish.name}`);
-        const held = await artifacts.fetch(url, sha256, { signal, onProgress });
-        this.parts.artifacts.push({ url, sha256 });
-        this.parts.contents.set(sha256, { path: held.path, sizeBytes: held.sizeBytes });
-      } catch (error) {
-        const isAway = error instanceof MusterError && ['unavailable', 'not-found'].includes(error.kind);
-        if (!wish.optional || !isAway || signal.aborted) throw error;
-      }
+      const brought = await bringArtifact(wish, this.request.architecture, this.sources, { signal, onProgress });
+      if (brought === null || this.parts.artifacts.some(({ url }) => url === brought.url)) continue;
+      const { url, sha256, path, sizeBytes } = brought;
+      this.parts.artifacts.push({ url, sha256 });
+      this.parts.contents.set(sha256, { path, sizeBytes });
     }
   }
 

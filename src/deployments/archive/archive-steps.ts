@@ -6,16 +6,10 @@ import { gatherArchive, type ContentSources } from './archive-contents.js';
 import { importArchive, type ImportParts } from './archive-import.js';
 import type { ArchiveShelf } from './archive-shelf.js';
 import type { Manifest } from './manifest.js';
+import { bundleFile, reporter } from './step-parts.js';
 
 const exportInput = z.object({
-  files: z.array(
-    z.object({
-      name: z.string(),
-      text: z.string(),
-      attached: z.literal(true).optional(),
-      encoding: z.literal('base64').optional(),
-    }),
-  ),
+  files: z.array(bundleFile),
   name: z.string().optional(),
   bases: z.array(z.string()),
   architecture: z.string(),
@@ -34,9 +28,6 @@ const importInput = z.object({
   dryRun: z.boolean(),
 });
 export type ImportInput = z.infer<typeof importInput>;
-
-/** A sign of life as well. */
-const TELL_EVERY_MS = 1000;
 
 export function exportStep(input: ExportInput): StepSpec {
   return step({
@@ -126,23 +117,4 @@ function textOf(manifest: Manifest): string {
 function summaryOf({ name, bases, artifacts, images, packages }: Manifest): Record<string, JsonValue> {
   const files = new Set(packages.flatMap((set) => set.files.map(({ sha256 }) => sha256)));
   return { name, bases, artifacts: artifacts.length, images: images.length, packages: files.size };
-}
-
-/** Progress in order, not more often than is of use; `told` resolves when all of it is stored. */
-function reporter(context: StepContext): {
-  tell: (percent: number, message: string) => void;
-  told: () => Promise<void>;
-} {
-  let last: Promise<void> = Promise.resolve();
-  let at = 0;
-  let said = '';
-  const tell = (percent: number, message: string) => {
-    const now = context.clock.now().getTime();
-    if (message === said && now - at < TELL_EVERY_MS) return;
-    [at, said] = [now, message];
-    last = last.then(() => context.progress(Math.min(99, Math.floor(percent)), message));
-    // Whoever waits for `told` hears of a failure; until then it must not count as unhandled.
-    last.catch(() => undefined);
-  };
-  return { tell, told: () => last };
 }

@@ -9,6 +9,7 @@ import { CLOCK, PlatformModule, SETTINGS } from '../../platform/index.js';
 import { BundleLibrary } from '../bundle-library.js';
 import { ArchiveShelf } from './archive-shelf.js';
 import { BundleExportHandler, BundleImportHandler } from './archive-steps.js';
+import { ImageBakeHandler } from './bake.handler.js';
 import { ArchivesService } from './archives.service.js';
 import { BroughtBundles } from './brought-bundles.js';
 
@@ -56,6 +57,7 @@ export class ArchivesModule implements OnModuleInit {
     const { dataDir, images: ofImages } = this.settings;
     const cacheDir = ofImages.cacheDir ?? join(dataDir, 'cache');
     const kept = new ContentStore(keptFolder(dataDir));
+    this.handlers.register(new ImageBakeHandler(images, library, { artifacts, pins }));
     this.handlers.register(new BundleExportHandler({ cacheDir, library, images, artifacts, pins }, shelf));
     this.handlers.register(
       new BundleImportHandler({ dataDir, brought, kept, images, pins, roles: () => library.roles }),

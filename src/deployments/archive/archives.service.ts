@@ -4,6 +4,7 @@ import type { RunEntity, RunsService } from '../../pipeline/index.js';
 import type { ArchiveShelf } from './archive-shelf.js';
 import { keptOf } from './archive-import.js';
 import { exportStep, importStep, type ExportInput, type ImportInput } from './archive-steps.js';
+import { bakeStep, type BakeInput } from './bake.handler.js';
 import type { BroughtBundles } from './brought-bundles.js';
 
 /** Bundles with all that they need, as one file. */
@@ -22,6 +23,14 @@ export class ArchivesService {
     return this.runs.submit(manager, {
       subject: { kind: 'bundle', id },
       ...{ action: 'export', title, plan: { steps: [exportStep(input)] }, actor },
+    });
+  }
+
+  /** The run that makes an image with what roles need in it already. */
+  bake(manager: EntityManager, input: BakeInput, actor: string): Promise<RunEntity> {
+    return this.runs.submit(manager, {
+      subject: { kind: 'image', id: `bake ${input.name}` },
+      ...{ action: 'bake', title: `bake an image with ${input.name}`, plan: { steps: [bakeStep(input)] }, actor },
     });
   }
 

@@ -40,10 +40,19 @@ export interface MemoryEnvironment {
   architecture: 'amd64';
 }
 
+/** What is in an image already for the roles that will be laid down on it, beside their packages. */
+export interface Baked {
+  /** Units of systemd that must not start by themselves. */
+  masked: readonly string[];
+  /** Artifacts, to where the step runner looks for them. */
+  files: readonly { path: string; sha256: string; fileName: string }[];
+}
+
 export interface OsImageOptions extends BuildOptions {
   os: 'debian' | 'ubuntu';
   /** `12`, `24.04`. */
   release: string;
+  baked?: Baked;
 }
 
 export interface OsImage {

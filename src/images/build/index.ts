@@ -4,6 +4,7 @@ export { buildableReleases, packageSource } from './distribution.js';
 export { sourceLines } from './fetch-root.js';
 export { buildOsImage } from './os-image.js';
 export type {
+  Baked,
   BuildProgress,
   BuiltFile,
   KernelFlavour,

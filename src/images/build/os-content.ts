@@ -32,6 +32,9 @@ export const OS_PACKAGES = [
   'zstd',
 ];
 
+/** Each of these takes the place of systemd-timesyncd, and cannot be beside it. */
+export const TIME_DAEMONS = ['chrony', 'ntpsec', 'openntpd'];
+
 /** A container has no disk, no firmware and no clock of its own, and muster puts in what cloud-init would. */
 export const CONTAINER_PACKAGES = [
   ...OS_PACKAGES.filter(

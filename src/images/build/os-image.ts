@@ -5,14 +5,15 @@ import { MusterError } from '../../error.js';
 import { packageRoot } from '../../platform/files/index.js';
 import { runProcess } from '../../platform/process/index.js';
 import { cached } from './build-cache.js';
-import type { BuildProgress, BuiltFile, OsImage, OsImageOptions } from './build-types.js';
+import type { Baked, BuildProgress, BuiltFile, OsImage, OsImageOptions } from './build-types.js';
 import { describeFile } from './built-file.js';
 import { packageSource, type PackageSource } from './distribution.js';
 import { KERNEL_PACKAGES } from './environment-content.js';
 import { sourceLines } from './fetch-root.js';
 import { mmdebstrapProgress } from './mmdebstrap-progress.js';
 import { requirePrograms } from './needed-programs.js';
-import { CONTAINER_PACKAGES, KEPT, LEFT_OUT, OS_PACKAGES } from './os-content.js';
+import { bakeHooks } from './bake-hooks.js';
+import { CONTAINER_PACKAGES, KEPT, LEFT_OUT, OS_PACKAGES, TIME_DAEMONS } from './os-content.js';
 
 /** Rises when this code changes what it makes from the same inputs. */
 const RECIPE = 2;
@@ -42,10 +43,12 @@ export async function buildOsImage(options: OsImageOptions): Promise<OsImage> {
   const packages = packagesFor(options);
   const isContainer = options.kernel === 'none';
   const scripts = join(packageRoot(), 'tftp', isContainer ? 'container' : 'image');
-  const inputs = { assets: [scripts], parameters: [RECIPE, packages, LEFT_OUT], source };
+  const { baked } = options;
+  const sums = baked === undefined ? [] : [baked.masked, baked.files.map(({ sha256, fileName }) => [sha256, fileName])];
+  const inputs = { assets: [scripts], parameters: [RECIPE, packages, LEFT_OUT, ...sums], source };
   const name = isContainer ? `${os}-${release}-container` : `${os}-${release}`;
   const { folder, result } = await cached<Made>(options.cacheDir, name, inputs, (work) =>
-    makeImage({ work, scripts, source, packages, isContainer, progress, signal: options.signal }),
+    makeImage({ work, scripts, source, packages, baked, isContainer, progress, signal: options.signal }),
   );
   progress(100, `${os}@${release} ${isContainer ? 'for containers' : `with kernel ${result.kernelVersion}`}`);
   const located = (file: BuiltFile): BuiltFile => ({ ...file, path: join(folder, basename(file.path)) });
@@ -67,7 +70,10 @@ function packagesFor(options: OsImageOptions): string[] {
   const included = options.include ?? [];
   if (flavour === 'none') return [...new Set([...CONTAINER_PACKAGES, ...included])].sort();
   const kernel = KERNEL_PACKAGES[options.os]?.[flavour];
-  return [...new Set([...(kernel === undefined ? [] : [kernel]), ...OS_PACKAGES, ...included])].sort();
+  const own = included.some((name) => TIME_DAEMONS.includes(name))
+    ? OS_PACKAGES.filter((name) => name !== 'systemd-timesyncd')
+    : OS_PACKAGES;
+  return [...new Set([...(kernel === undefined ? [] : [kernel]), ...own, ...included])].sort();
 }
 
 interface ImageWork {
@@ -75,6 +81,7 @@ interface ImageWork {
   scripts: string;
   source: PackageSource;
   packages: readonly string[];
+  baked: Baked | undefined;
   isContainer: boolean;
   progress: BuildProgress;
   signal: AbortSignal | undefined;
@@ -140,7 +147,8 @@ async function makeFileSystem(tar: string, path: string, signal: AbortSignal | u
 }
 
 async function installPackages(parts: ImageWork, tar: string): Promise<void> {
-  const { scripts, source, packages, isContainer, progress, signal } = parts;
+  const { work, scripts, source, packages, baked, isContainer, progress, signal } = parts;
+  const hooks = baked === undefined ? [] : await bakeHooks(baked, work);
   progress(2, `fetching the packages of ${source.codename}`);
   await runProcess(
     [
@@ -153,6 +161,7 @@ async function installPackages(parts: ImageWork, tar: string): Promise<void> {
       ...KEPT.map((path) => `--dpkgopt=path-include=${path}`),
       ...(isContainer ? [] : [`--essential-hook=${join(scripts, 'prepare.sh')} "$1"`]),
       `--customize-hook=${join(scripts, 'customize.sh')} "$1"`,
+      ...hooks.map((hook) => `--customize-hook=${hook}`),
       `--include=${packages.join(',')}`,
       source.codename,
       tar,
