@@ -15,6 +15,7 @@ export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.j
 export { needsOfBundle, needsOfRoles, type RoleNeeds } from './role-needs.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';
 export type { BundleSchedule } from './schedules.js';
+export { expectedNames } from './near-miss.js';
 export { mergeSettings, placementsOfSettings, settingOverlay, type Setting } from './setting-overlay.js';
 export type { SourceFile } from './source.js';
 export { isUnitStep, stepDigest } from './step-digest.js';

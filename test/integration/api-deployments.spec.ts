@@ -110,6 +110,9 @@ describe('deployments', () => {
     expect((await api.cli(['status', 'trial'])).stdout).toContain('working');
     expect((await api.cli(['runs', 'show', 'trial'])).stdout).toContain(run.id);
     expect((await api.cli(['logs', 'trial'])).code).toBe(0);
+    const unknown = await api.cli(['logs', 'trial', '--step', 'ubuntu/0:hoast']);
+    expect(unknown.code).toBe(3);
+    expect(unknown.stderr).toContain('cannot find a step "ubuntu/0:hoast" in');
     expect((await api.cli(['pause', 'trial'])).stdout).toContain('paused');
     expect((await api.cli(['resume', 'trial'])).stdout).toContain('running');
     const again = await api.cli(['up', 'ubuntu', '--name', 'trial', '--yes', '--detach']);

@@ -62,7 +62,7 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     expect(said).toContain('kubernetes-worker/2');
     expect(await states()).toEqual(ready(3));
     expect(rig.containers()).toHaveLength(3);
-    const log = await rig.muster('logs', NAME, '--step', 'kubernetes-worker/2:remove');
+    const log = await rig.muster('logs', NAME, '--step', 'remove/kubernetes-worker/2:remove');
     expect(log).toMatch(/evicting pod default\/web-/);
     expect(log).toMatch(/node\/\S+ (evicted|drained)/);
     await workloadRuns();

@@ -1,5 +1,6 @@
 import { Controller, Inject, Param, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import { expectedNames } from '../../bundles/index.js';
 import { MusterError } from '../../error.js';
 import { RunsService, type RunSummary } from '../../pipeline/index.js';
 import type { Principal } from '../../access/index.js';
@@ -66,7 +67,12 @@ export class RunsController {
     @Req() request: Request,
     @Res() response: Response,
   ): Promise<void> {
-    await this.runs.get(checkedId(id));
+    const { title, steps } = await this.runs.get(checkedId(id));
+    const keys = steps.map(({ key }) => key);
+    if (query.step !== undefined && !keys.includes(query.step))
+      throw new MusterError('not-found', `cannot find a step "${query.step}" in "${title}"`, {
+        hint: expectedNames(query.step, keys, 'steps'),
+      });
     const stop = this.server.stopSignal;
     await streamEvents({ request, response, stop }, (signal) => this.streams.log(id, query, signal));
   }
