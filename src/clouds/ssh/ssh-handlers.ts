@@ -102,7 +102,7 @@ class ReleaseHandler implements StepHandler {
     const host = held.find(({ claim }) => claim === `${deploymentId}/${key}`);
     if (host === undefined) return { kind: 'done', note: 'no host is held for it' };
     if (!isLost) await this.hosts.with(cloud, host, (shell) => letIn(shell, deploymentId, []));
-    await this.hosts.free(host.id, deploymentId);
+    await this.hosts.free(host.id, deploymentId, isLost);
     return { kind: 'done' };
   }
 }

@@ -60,8 +60,10 @@ export class SshHosts {
     return affected === 1;
   }
 
-  async free(hostId: string, deploymentId: string): Promise<void> {
-    await this.hosts.update({ id: hostId, deploymentId }, { claim: null, deploymentId: null });
+  /** A host that was let go because it is lost is not given to anybody before a check succeeds. */
+  async free(hostId: string, deploymentId: string, isLost: boolean): Promise<void> {
+    const problem = isLost ? { problem: 'it was let go unreached' } : {};
+    await this.hosts.update({ id: hostId, deploymentId }, { claim: null, deploymentId: null, ...problem });
   }
 
   find(hostId: string): Promise<CloudHost | null> {
