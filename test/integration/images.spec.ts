@@ -60,6 +60,7 @@ function built(name: keyof typeof contents) {
   return { path, sha256: hashOf(text), sizeBytes: text.length };
 }
 
+const asked: object[] = [];
 const builders: ImageBuilders = {
   buildMemoryEnvironment: () =>
     Promise.resolve({
@@ -70,8 +71,10 @@ const builders: ImageBuilders = {
       kernelVersion: '6.1.0',
       architecture: 'amd64',
     }),
-  buildOsImage: ({ os, release }) =>
-    Promise.resolve({
+  buildOsImage: (options) => {
+    const { os, release } = options;
+    asked.push(options);
+    return Promise.resolve({
       os,
       release,
       architecture: 'amd64',
@@ -81,7 +84,8 @@ const builders: ImageBuilders = {
       fileSystemBytes: 5_000_000_000,
       squashfs: built('squashfs'),
       unpackedBytes: 4_000_000_000,
-    }),
+    });
+  },
 };
 const debian = { os: 'debian', release: '12' } as const;
 
@@ -131,6 +135,28 @@ describe('building', () => {
     contents.fileSystem = 'files 1';
     await images.build({ target: debian });
     expect((await images.select({ architecture: 'amd64' }))?.id).toBe(first.id);
+  });
+
+  it('baked with more in it, is newer than the one it is made from, says where it came from, and can be baked again', async () => {
+    const plain = await images.build({ target: debian, include: ['vim'] });
+    nowMs += 1000;
+    contents.fileSystem = 'files and more';
+    const baked = { masked: ['etcd.service'], files: [] };
+    const request = { packages: ['chrony', 'vim'], baked, name: 'ntp', labels: { roles: 'ntp' } };
+    const made = await images.bake({ image: plain, ...request });
+    expect(asked.at(-1)).toMatchObject({ ...debian, kernel: 'generic', include: ['chrony', 'vim'], baked });
+    const labels = { roles: 'ntp', include: 'chrony vim', from: plain.id, kernel: 'generic' };
+    expect(made).toMatchObject({ source: 'bake ntp', variant: 'default', labels });
+    expect((await images.getSelected({ ...debian, architecture: 'amd64' })).id).toBe(made.id);
+    await images.bake({ image: made, ...request, packages: ['curl'] });
+    expect(asked.at(-1)).toMatchObject({ include: ['chrony', 'curl', 'vim'] });
+    const brought = await images.importFile({
+      path: writeTar('t.tar'),
+      os: 'debian',
+      release: '12',
+      architecture: 'amd64',
+    });
+    await expect(images.bake({ image: brought, ...request })).rejects.toThrow(/muster has not built it/);
   });
 
   it('by several at once ends with one image', async () => {

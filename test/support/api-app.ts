@@ -29,6 +29,8 @@ export class ApiApp {
     stores: Datastores,
     more: ModuleMetadata['imports'] = [],
     log: Logger = silentLogger,
+    // Nothing takes steps by default: what a run does is then the test's choice alone.
+    roles = 'api',
   ): Promise<ApiApp> {
     const { url: databaseUrl, dataSource } = await stores.createDatabase();
     await dataSource.destroy();
@@ -37,8 +39,7 @@ export class ApiApp {
       MUSTER_DATA_DIR: dataDir,
       MUSTER_API_HOST: '127.0.0.1',
       MUSTER_API_PORT: '0',
-      // Nothing takes steps: what a run does is then the test's choice alone.
-      MUSTER_ROLES: 'api',
+      MUSTER_ROLES: roles,
       DATABASE_URL: databaseUrl,
       REDIS_URL: stores.redis.url,
     });

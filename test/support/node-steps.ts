@@ -35,6 +35,7 @@ export class NodeSteps {
   begin(
     more: {
       artifacts?: Handlers[0]['artifacts'];
+      packages?: Handlers[0]['packages'];
       node?: Partial<NonNullable<Handlers[1]>>;
       settings?: EngineOptions['settings'];
     } = {},
@@ -42,7 +43,7 @@ export class NodeSteps {
     const { sshd } = this;
     this.remote = new SshRemote({ connectTimeoutMs: 2000 });
     const nodes = { find: (id: string) => Promise.resolve(id === 'gone' ? null : { ...sshd.target, name: id }) };
-    const from = { remote: this.remote, nodes, artifacts: more.artifacts };
+    const from = { remote: this.remote, nodes, artifacts: more.artifacts, packages: more.packages };
     this.engine = new TestEngine({
       dataSource: this.dataSource,
       redisUrl: this.stores.redis.url,

@@ -64,6 +64,8 @@ async function push(
   // What is there is longer than the file: it is of no use.
   if (sent > sizeBytes) sent = 0;
   await context.log(`[muster: sending ${artifact.fileName} to the node from byte ${sent} of ${sizeBytes}]\n`);
+  // A file of no bytes has to come to be, too.
+  if (sizeBytes === 0) await step.addToArtifact(artifact, 0, Readable.from([]), signal);
   while (sent < sizeBytes) {
     const end = Math.min(sent + PIECE_BYTES, sizeBytes);
     await step.addToArtifact(artifact, sent, readPiece(path, sent, end, teller(context, artifact, sizeBytes)), signal);
