@@ -8,7 +8,13 @@ import type { Route } from './contract/index.js';
 import { type AuditNote, ROUTE_METADATA, type MusterRequest } from './endpoint.js';
 
 /** Routes that change nothing although they are not a GET. */
-const ONLY_ASKING = new Set(['deployments.plan', 'deployments.plan-change', 'bundles.check', 'images.upload-piece']);
+const ONLY_ASKING = new Set([
+  'deployments.plan',
+  'deployments.plan-change',
+  'bundles.check',
+  'roles.inspect',
+  'images.upload-piece',
+]);
 
 /** Writes every change, and every refused one, into the audit before its answer leaves. */
 @Injectable()

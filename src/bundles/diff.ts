@@ -36,7 +36,8 @@ export interface Standing {
 /**
  * Why a step runs. `new`: never run here. `changed`: its script, its options or what related units published is another
  * than it was run with. `follows`: it reads what a step of this plan will publish. `again`: how its last run ended is
- * not known. `due`: its last run is older than its role lets it be. `verify`: to prove what the others did.
+ * not known, or that was asked for. `due`: its last run is older than its role lets it be. `verify`: to prove what the
+ * others did.
  */
 export type StepChange = 'new' | 'changed' | 'follows' | 'again' | 'due' | 'verify';
 
@@ -58,6 +59,8 @@ export interface DiffAbout {
   now?: Date;
   /** Something changes that is not of this plan: a unit goes. */
   disturbed?: boolean;
+  /** Every step that lays something down runs once more, where it may. */
+  again?: boolean;
 }
 
 /**
@@ -99,10 +102,15 @@ class Diff {
     const applied = this.standing.steps.get(step.key);
     const nodeId = this.standing.nodes[this.about.nodeOf(step.key) ?? '']?.nodeId;
     if (applied === undefined || applied.nodeId !== nodeId) return 'new';
-    const change = this.changeSince(step, applied);
+    const change = this.changeSince(step, applied) ?? this.asked(step);
     if (change === null || step.repeatable || step.input.checkScript !== undefined) return change;
-    this.keptBack.push(step.key);
+    // What only proves runs with whatever changes.
+    if (!this.about.verify.has(step.key)) this.keptBack.push(step.key);
     return null;
+  }
+
+  private asked({ key }: StepSpec): StepChange | null {
+    return this.about.again === true && !this.about.verify.has(key) ? 'again' : null;
   }
 
   private changeSince(step: StepSpec, applied: AppliedStep): StepChange | null {

@@ -11,6 +11,7 @@ export { loadBundle, type LoadedBundle } from './load-bundle.js';
 export { optionChanges, type OptionChange } from './option-changes.js';
 export type { PlannedNode, PlannedUnit, PlaceOptions } from './place.js';
 export { SHARED_FOLDER, sharedFiles } from './roles/role-files.js';
+export { readOwnRoles } from './roles/role-folders.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
 export { needsOfBundle, needsOfRoles, type RoleNeeds } from './role-needs.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { CliError, EXIT } from './exit-code.js';
 
-interface SentFile {
+export interface SentFile {
   path: string;
   text: string;
   encoding?: 'base64';
@@ -38,6 +38,13 @@ export function readBundle(argument: string, overlays: readonly string[] = []): 
   }
   const names = overlays.map((overlay, index) => sent.overlay(overlay, path, index + 1));
   return { ...(path === null ? { bundle: argument } : {}), files: sent.list(), overlays: names };
+}
+
+/** The roles of a folder (`roles/<name>/…`), without a bundle. */
+export function readRoles(folder: string): SentFile[] {
+  const sent = new SentFiles();
+  sent.roles(realpathSync(folder));
+  return sent.list();
 }
 
 /** The bundle's file on this computer; null where a shipped bundle is meant. */

@@ -44,7 +44,7 @@ export async function replaceNodes(
 }
 
 /** A run that waits for an operator has nothing in flight, so it is over at once, or very soon. */
-async function giveUp(context: CliContext, run: string): Promise<void> {
+export async function giveUp(context: CliContext, run: string): Promise<void> {
   await context.api.call(runsRoutes.cancel, { params: { run } });
   for (let tries = 0; tries < 50; tries += 1) {
     const { status } = await context.api.call(runsRoutes.show, { params: { run } });

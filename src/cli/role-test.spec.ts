@@ -46,6 +46,7 @@ describe('the bundle in which a role is tested', () => {
       name: 'test-hello',
       machines: { '0': {} },
       applications: { tested: { role: 'hello', options: { port: 8081, greeting: '12' }, to: ['0'] } },
+      muster: { bases: ['debian@12'] },
       relations: [],
     });
   });

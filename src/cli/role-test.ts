@@ -19,6 +19,8 @@ export function bundleForTest(role: RoleDetail, options: Readonly<Record<string,
     name: `test-${role.name}`,
     machines: { '0': {} },
     applications: { ...(role.subordinate ? { [HOST]: { role: 'os', to: ['0'] } } : {}), [APPLICATION]: tested },
+    // The first that the cloud can give.
+    muster: { bases: role.bases },
     relations: role.subordinate ? [[`${APPLICATION}:${ridden?.name ?? 'juju-info'}`, `${HOST}:juju-info`]] : [],
   });
 }
@@ -41,7 +43,12 @@ export function changedSteps(role: RoleDetail, deployment: DeploymentDetail, run
 }
 
 /** Those of the role's steps for an occasion that a run had no step for. */
-export function missingSteps(role: RoleDetail, deployment: DeploymentDetail, run: RunDetail, on: 'remove'): string[] {
+export function missingSteps(
+  role: RoleDetail,
+  deployment: DeploymentDetail,
+  run: RunDetail,
+  on: 'apply' | 'remove',
+): string[] {
   const keys = new Set(run.steps.map((each) => each.key));
   return stepsOn(role, deployment, on).filter((key) => !keys.has(key));
 }

@@ -64,9 +64,14 @@ steps:
 const INSTALL = `#!/bin/bash
 # Options come as OPT_<NAME>; what is published goes to $MUSTER_OUTPUT. No value is ever pasted into this text.
 set -euo pipefail
-mkdir -p /srv/greeter
-echo "$OPT_GREETING from $UNIT" > /srv/greeter/greeting
-echo "text=$(cat /srv/greeter/greeting)" >> "$MUSTER_OUTPUT"
+text="$OPT_GREETING from $UNIT"
+if [ "$(cat /srv/greeter/greeting 2>/dev/null)" = "$text" ]; then
+  muster-unchanged # says that it found everything as it is wanted; see docs/roles.md
+else
+  mkdir -p /srv/greeter
+  echo "$text" >/srv/greeter/greeting
+fi
+echo "text=$text" >>"$MUSTER_OUTPUT"
 `;
 
 const HEALTH = `#!/bin/bash

@@ -51,7 +51,7 @@ export class BundleLibrary {
     const found = this.roles.get(name);
     if (found !== undefined) return found;
     throw new MusterError('not-found', `cannot find a role named "${name}"`, {
-      hint: `muster ships ${[...this.roles.keys()].join(', ')}`,
+      hint: `muster ships ${[...this.roles.keys()].join(', ')}; one of your own is named with its path: roles/${name}`,
     });
   }
 

@@ -59,6 +59,7 @@ interface Target {
   cloud: CloudProvider;
   compiled: CompiledDeployment;
   replace?: readonly string[];
+  again?: boolean;
 }
 
 /** Turns what was asked for into a deployment and the plan that takes it there; stores nothing. */
@@ -95,16 +96,19 @@ export class DeploymentPlanner {
     });
   }
 
-  /** For a deployment that is there; nodes under the keys in `replace` are let go, and others made in their place. */
+  /**
+   * For a deployment that is there; nodes under the keys in `replace` are let go, and others made in their place.
+   * `again`: what is laid down already runs once more, where it may.
+   */
   async prepareChange(
     manager: EntityManager,
     deployment: Deployment,
     wanted: Wanted,
-    replace: readonly string[] = [],
+    asked: { replace?: readonly string[]; again?: boolean } = {},
   ): Promise<Prepared> {
     const cloud = await this.clouds.provider(deployment.cloud);
     const compiled = await this.compile(cloud, wanted);
-    return this.difference(manager, deployment, { wanted, isNew: false, cloud, compiled, replace });
+    return this.difference(manager, deployment, { wanted, isNew: false, cloud, compiled, ...asked });
   }
 
   private async compile(cloud: CloudProvider, { files, options }: Wanted): Promise<CompiledDeployment> {
@@ -131,6 +135,7 @@ export class DeploymentPlanner {
       verify: new Set(verify),
       ...{ every, now: this.clock.now() },
       disturbed: going.length > 0,
+      again: to.again === true,
     });
     const requests = requestsOf(deployment, compiled);
     const plan = deploymentPlan({

@@ -42,6 +42,8 @@ export interface ChangeAsked {
   planHash?: string;
   /** Keys of nodes that are lost: others take their place. */
   replace?: readonly string[];
+  /** What is laid down already runs once more, where it may. */
+  again?: boolean;
 }
 
 /** Where a bundle, a cloud and the pipeline meet. */
@@ -68,7 +70,7 @@ export class DeploymentsService {
     wanted: Wanted,
     replace: readonly string[] = [],
   ): Promise<DeploymentPreview> {
-    return this.preview(await this.planner.prepareChange(this.dataSource.manager, deployment, wanted, replace));
+    return this.preview(await this.planner.prepareChange(this.dataSource.manager, deployment, wanted, { replace }));
   }
 
   private async preview(prepared: Prepared): Promise<DeploymentPreview> {
@@ -124,7 +126,7 @@ export class DeploymentsService {
 
   /** Takes a deployment that is there to other files or options. */
   async change(manager: EntityManager, deployment: Deployment, wanted: Wanted, asked: ChangeAsked): Promise<RunEntity> {
-    const prepared = await this.planner.prepareChange(manager, deployment, wanted, asked.replace);
+    const prepared = await this.planner.prepareChange(manager, deployment, wanted, asked);
     return this.submit(manager, prepared, asked);
   }
 

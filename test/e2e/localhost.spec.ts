@@ -1,23 +1,9 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isLxdMissing, LxdServer } from '../support/lxd-server.js';
-
-const PROGRAM = join(import.meta.dirname, '../../dist/src/cli.js');
-const LXD = { project: 'muster', bridge: 'mlocal0', pool: 'muster' };
-
-/** A port that is free now. */
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
+import { isLxdMissing } from '../support/lxd-server.js';
+import { OwnComputer } from '../support/own-computer.js';
+import { PageWalk, pageSteps } from '../support/page-walk.js';
 
 function commandOf(pid: number): string {
   try {
@@ -28,49 +14,24 @@ function commandOf(pid: number): string {
 }
 
 describe.skipIf(isLxdMissing)('a computer where muster never ran', () => {
-  let lxd: LxdServer;
-  let dataDir: string;
-  let environment: NodeJS.ProcessEnv;
+  let computer: OwnComputer;
+  let walk: PageWalk | null = null;
 
   beforeAll(async () => {
-    lxd = LxdServer.start();
-    // Postgres, which is another user, must reach it.
-    dataDir = mkdtempSync('/var/tmp/mlocal-');
-    environment = {
-      ...process.env,
-      HOME: dataDir,
-      MUSTER_DATA_DIR: dataDir,
-      MUSTER_API_PORT: String(await freePort()),
-      MUSTER_API_HOST: '127.0.0.1',
-      MUSTER_IMAGES_CACHE_DIR: '/var/cache/muster-test/images',
-      MUSTER_LOCALHOST_SOCKET: lxd.socket,
-      MUSTER_LOCALHOST_BRIDGE: LXD.bridge,
-      MUSTER_LOCALHOST_ADDRESS: '10.179.14.1/24',
-      MUSTER_API_URL: undefined,
-      MUSTER_TOKEN: undefined,
-      DATABASE_URL: undefined,
-      REDIS_URL: undefined,
-    };
+    computer = await OwnComputer.start({ bridge: 'mlocal0', address: '10.179.14.1/24' });
   });
   afterAll(async () => {
-    await muster('serve', '--stop').catch(() => '');
-    await lxd.stop(LXD);
-    rmSync(dataDir, { recursive: true, force: true });
+    walk?.end();
+    await computer.stop();
   });
-
-  async function muster(...argv: string[]): Promise<string> {
-    const options = { env: environment, timeout: 540_000 };
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...argv], options);
-    return stdout;
-  }
-  const log = () => readFileSync(join(dataDir, 'serve.log'), 'utf8');
+  const muster = (...argv: string[]) => computer.muster(...argv);
 
   it('has a node after one command, with a server, an image and LXD made ready on the way', async () => {
     expect(await muster('up', 'ubuntu', '--on', 'localhost', '--base', 'debian@12', '--yes')).toContain('ubuntu is up');
-    expect(lxd.lxc('list', '--project', LXD.project, '-c', 'ns', '-f', 'csv').trim()).toBe('ubuntu-ubuntu-0,RUNNING');
+    expect(computer.containers('ns')).toBe('ubuntu-ubuntu-0,RUNNING');
     // The server is not root, and has no part in anybody's network.
-    expect(log()).not.toContain('everything runs as root');
-    expect(log()).not.toContain('"boot"');
+    expect(computer.log).not.toContain('everything runs as root');
+    expect(computer.log).not.toContain('"boot"');
   });
 
   it('shows the node and takes us to it', async () => {
@@ -79,20 +40,57 @@ describe.skipIf(isLxdMissing)('a computer where muster never ran', () => {
   });
 
   it('does nothing the second time', async () => {
-    const before = lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster');
+    const before = computer.lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster');
     await muster('up', 'ubuntu', '--on', 'localhost', '--base', 'debian@12', '--yes');
-    expect(JSON.parse(lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster'))).toMatchObject({
+    expect(JSON.parse(computer.lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster'))).toMatchObject({
       created_at: (JSON.parse(before) as { created_at: string }).created_at,
     });
   });
 
+  // Here, because a server and LXD of their own would take twice as long.
+  describe.each(['authoring-bundles', 'authoring-roles'])('the page %s', (name) => {
+    const page = readFileSync(join(import.meta.dirname, `../../docs/${name}.md`), 'utf8');
+    it.each(pageSteps(page).map((step) => [step.line, step] as const))('is right from line %i on', async (_, step) => {
+      walk ??= new PageWalk(join(import.meta.dirname, '../..'), computer.environment);
+      await walk.do(step);
+    });
+  });
+
+  it('tests a role of the library on a throw-away container', async () => {
+    expect(await muster('roles', 'test', 'hello')).toBe('hello: laid down twice, verified and removed\n');
+    expect(computer.containers()).not.toContain('test-hello');
+  });
+
   it('has nothing left of it after `down`, and no process after `serve --stop`', async () => {
     await muster('down', 'ubuntu', '--yes');
-    expect(lxd.lxc('list', '--project', LXD.project, '-c', 'n', '-f', 'csv').trim()).toBe('');
-    const pid = Number(readFileSync(join(dataDir, 'serve.pid'), 'utf8'));
+    expect(computer.containers()).toBe('');
+    const pid = Number(readFileSync(join(computer.dataDir, 'serve.pid'), 'utf8'));
     expect(await muster('serve', '--stop')).toContain('has ended');
     // Nothing, or what its parent has not looked at yet.
     expect(commandOf(pid)).toBe('');
     await expect(muster('status')).rejects.toThrow(/cannot reach/);
+  });
+});
+
+describe('a page is not right', () => {
+  const walked = async (page: string) => {
+    const walk = new PageWalk('/', process.env);
+    try {
+      for (const step of pageSteps(page)) await walk.do(step);
+    } finally {
+      walk.end();
+    }
+  };
+
+  it('where a command of it fails, also one that is not the last', async () => {
+    await expect(walked('```bash\nfalse\ntrue\n```\n')).rejects.toThrow(/line 1: exit code 1/);
+  });
+
+  it('where what it shows does not come, or not in that order', async () => {
+    const shows = (text: string) =>
+      walked(`\`\`\`bash\nx=1\necho "a $x b"; echo c >&2\n\`\`\`\n\n\`\`\`text\n${text}\n\`\`\`\n`);
+    await shows('a … b\nc');
+    await expect(shows('c\na 1 b')).rejects.toThrow(/"a 1 b" is not in/);
+    await expect(shows('a b')).rejects.toThrow(/"a b" is not in/);
   });
 });

@@ -107,6 +107,24 @@ describe('a bundle that is laid down again', () => {
     expect(rig.told()).toEqual([]);
   });
 
+  it('runs once more where that is asked for, but for what is done once', async () => {
+    await ends(bundle());
+    rig.told();
+    const run = await rig.dataSource.transaction(async (manager) => {
+      const deployment = await rig.deployments.get('shop');
+      const asked = { action: 'apply', title: 'again', actor: 'tester', again: true };
+      return rig.deployments.change(manager, deployment, deployment, asked);
+    });
+    expect(await rig.over(run.id)).toMatchObject({ status: 'succeeded', reason: null });
+    const told = rig.told();
+    expect(told.filter((line) => line.includes('join'))).toEqual([]);
+    expect(told.filter((line) => /^(store|web)\/0 /.test(line)).sort()).toEqual([
+      ...['store/0 configure store/1-1,', 'store/0 health x', 'store/0 identify 1', 'store/0 install'],
+      'web/0 start store/0-1',
+    ]);
+    expect((await rig.plan(bundle())).plan.steps).toEqual([]);
+  });
+
   it('with another option runs what reads it, and what reads what that publishes; what is done once is not done again', async () => {
     await ends(bundle());
     rig.told();

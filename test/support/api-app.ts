@@ -29,7 +29,7 @@ export class ApiApp {
     stores: Datastores,
     more: ModuleMetadata['imports'] = [],
     log: Logger = silentLogger,
-    // Nothing takes steps by default: what a run does is then the test's choice alone.
+    /** With `api` alone nothing takes steps: what a run does is then the test's choice. */
     roles = 'api',
   ): Promise<ApiApp> {
     const { url: databaseUrl, dataSource } = await stores.createDatabase();

@@ -1,11 +1,12 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * A real OpenSSH server in a mount namespace where root's home is another: what is changed there is not this computer's.
+ * A real OpenSSH server in a mount namespace where root's home and the step runner's folder are others: what is changed
+ * there is not this computer's.
  * `key` may log in as root.
  */
 export class PrivateSshd {
@@ -20,11 +21,14 @@ export class PrivateSshd {
     const dir = mkdtempSync('/var/tmp/msshd-');
     mkdirSync('/run/sshd', { recursive: true });
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'host')]);
+    mkdirSync('/var/lib/muster', { recursive: true });
+    mkdirSync(join(dir, 'steps'), { mode: 0o700 });
     mkdirSync(join(dir, 'home/.ssh'), { recursive: true, mode: 0o700 });
     writeFileSync(join(dir, 'home/.ssh/authorized_keys'), `${key}\n`, { mode: 0o600 });
     const port = await freePort();
     const options = ['PermitRootLogin=prohibit-password', 'PasswordAuthentication=no', 'UsePAM=no', 'PidFile=none'];
-    const script = 'mount --bind "$1/home" /root && shift && exec /usr/sbin/sshd "$@"';
+    const script =
+      'mount --bind "$1/home" /root && mount --bind "$1/steps" /var/lib/muster && shift && exec /usr/sbin/sshd "$@"';
     const argv = [
       '-D',
       '-e',
@@ -57,10 +61,20 @@ export class PrivateSshd {
     return join(this.dir, name);
   }
 
-  async stop(): Promise<void> {
+  /** It answers no more, and what was open is closed. */
+  async cut(): Promise<void> {
+    if (this.server.exitCode !== null || this.server.signalCode !== null) return;
     const ended = new Promise((resolve) => this.server.once('exit', resolve));
+    const { pid } = this.server;
+    const sessions = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    // Sessions live on when the one who listens is gone.
+    if (sessions !== '') spawnSync('kill', ['-KILL', ...sessions.split(' ')]); // some end by themselves meanwhile
     this.server.kill('SIGTERM');
     await ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.cut();
     rmSync(this.dir, { recursive: true, force: true });
   }
 }

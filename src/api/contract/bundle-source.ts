@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-const bundleFile = z.strictObject({
+export const bundleFile = z.strictObject({
   path: z
     .string()
     .min(1)

@@ -41,6 +41,7 @@ export const changesRoutes = {
     body: z.strictObject({
       settings,
       replace,
+      again: z.boolean().default(false).describe('Run what is laid down already once more, where it may be repeated'),
       action: z.enum(['set', 'scale', 'apply', 'replace']).default('set').describe('What the run is called'),
       planHash: z.string().optional().describe('Refuse where the plan is not this one any more'),
     }),

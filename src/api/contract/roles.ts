@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { bundleFile } from './bundle-source.js';
+import { diagnostic } from './deployments.js';
 import { route } from './route.js';
 
 export const roleSummary = z
@@ -52,5 +54,20 @@ export const rolesRoutes = {
     summary: 'One of them: its options, endpoints and steps',
     role: 'viewer',
     response: roleDetail,
+  }),
+  inspect: route({
+    id: 'roles.inspect',
+    method: 'POST',
+    path: '/v1/roles/inspect',
+    summary: 'A role that is not of the library, by its files, and all its problems; changes nothing',
+    role: 'viewer',
+    body: z.strictObject({
+      role: z.string().min(1).max(200).describe('Its folder among the files is `roles/<role>/`'),
+      files: z.array(bundleFile).min(1).max(500),
+    }),
+    response: z.object({
+      role: roleDetail.nullable().describe('null: it has errors'),
+      diagnostics: z.array(diagnostic),
+    }),
   }),
 };

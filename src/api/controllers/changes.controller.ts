@@ -28,7 +28,7 @@ export class ChangesController {
   @Endpoint(changesRoutes.apply)
   apply(
     @Param('deployment') reference: string,
-    @GivenBody() { settings, replace, action, planHash }: BodyOf<typeof changesRoutes.apply>,
+    @GivenBody() { settings, replace, again, action, planHash }: BodyOf<typeof changesRoutes.apply>,
     @Who() { name: actor }: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
@@ -37,7 +37,7 @@ export class ChangesController {
       const title = `${action} ${deployment.name} ${[...replace, said].join(' ')}`.trim().slice(0, 200);
       const wanted = this.deployments.withSettings(deployment, settings);
       return Promise.resolve((manager) =>
-        this.deployments.change(manager, deployment, wanted, { action, title, actor, planHash, replace }),
+        this.deployments.change(manager, deployment, wanted, { action, title, actor, planHash, replace, again }),
       );
     });
   }

@@ -1,8 +1,10 @@
 import { Controller, Inject, Param } from '@nestjs/common';
-import type { RoleDefinition } from '../../bundles/index.js';
+import { readOwnRoles, SHARED_FOLDER, type RoleDefinition } from '../../bundles/index.js';
 import { BundleLibrary } from '../../deployments/index.js';
-import { rolesRoutes, type ResponseOf } from '../contract/index.js';
-import { Endpoint } from '../endpoint.js';
+import { MusterError } from '../../error.js';
+import { rolesRoutes, type BodyOf, type ResponseOf, type RoleDetail } from '../contract/index.js';
+import { Endpoint, GivenBody } from '../endpoint.js';
+import { diagnosticView } from '../views/deployment-view.js';
 
 @Controller()
 export class RolesController {
@@ -15,23 +17,41 @@ export class RolesController {
 
   @Endpoint(rolesRoutes.show)
   show(@Param('role') name: string): ResponseOf<typeof rolesRoutes.show> {
-    const role = this.library.role(name);
-    return {
-      ...summaryOf(role),
-      options: [...role.options].map(([option, { type, default: value, choices, description }]) => ({
-        name: option,
-        type,
-        default: value,
-        choices,
-        description,
-      })),
-      requires: endpointsOf(role.requires),
-      provides: endpointsOf(role.provides),
-      peers: endpointsOf(role.peers),
-      steps: [...role.steps.values()].map(({ name: step, title, on }) => ({ name: step, title, on })),
-      test: this.library.roleTest(name),
-    };
+    return detailOf(this.library.role(name), this.library.roleTest(name));
   }
+
+  @Endpoint(rolesRoutes.inspect)
+  inspect(@GivenBody() body: BodyOf<typeof rolesRoutes.inspect>): ResponseOf<typeof rolesRoutes.inspect> {
+    const folder = `roles/${body.role}/`;
+    const files = body.files.map(({ path, ...file }) => ({ name: path, ...file }));
+    const { roles, diagnostics } = readOwnRoles(files);
+    const own = diagnostics.filter(({ file }) =>
+      [folder, `roles/${SHARED_FOLDER}/`].some((part) => file.startsWith(part)),
+    );
+    const role = roles.get(body.role);
+    if (role === undefined && own.length === 0)
+      throw new MusterError('not-found', `cannot find ${folder}role.yaml among the files`);
+    const test = files.find(({ name }) => name === `${folder}test.yaml`)?.text ?? null;
+    return { role: role === undefined ? null : detailOf(role, test), diagnostics: own.map(diagnosticView) };
+  }
+}
+
+function detailOf(role: RoleDefinition, test: string | null): RoleDetail {
+  return {
+    ...summaryOf(role),
+    options: [...role.options].map(([option, { type, default: value, choices, description }]) => ({
+      name: option,
+      type,
+      default: value,
+      choices,
+      description,
+    })),
+    requires: endpointsOf(role.requires),
+    provides: endpointsOf(role.provides),
+    peers: endpointsOf(role.peers),
+    steps: [...role.steps.values()].map(({ name: step, title, on }) => ({ name: step, title, on })),
+    test,
+  };
 }
 
 function summaryOf({ name, summary, subordinate, bases }: RoleDefinition) {

@@ -49,7 +49,7 @@ export function checkScriptNames<Step extends Scripted>(
 }
 
 function reads({ script }: Scripted, prefix: string): boolean {
-  return script !== null && new RegExp(`\\$\\{?!?${prefix}`).test(script);
+  return script !== null && new RegExp(`(?:\\$\\{?!?|=)${prefix}`).test(script);
 }
 
 /** A variable that the script gives a default, or sets, is no slip. */
