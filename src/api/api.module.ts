@@ -25,6 +25,7 @@ import { ImagesController } from './controllers/images.controller.js';
 import { LeasesController } from './controllers/leases.controller.js';
 import { MachineOperationsController } from './controllers/machine-operations.controller.js';
 import { MachinesController } from './controllers/machines.controller.js';
+import { NodesController } from './controllers/nodes.controller.js';
 import { RolesController } from './controllers/roles.controller.js';
 import { RunsController } from './controllers/runs.controller.js';
 import { SchedulesController } from './controllers/schedules.controller.js';
@@ -65,6 +66,7 @@ import { SubjectNames } from './subject-names.js';
     MachinesController,
     MachineOperationsController,
     DeploymentsController,
+    NodesController,
     ChangesController,
     SchedulesController,
     BundlesController,

@@ -13,6 +13,7 @@ const ONLY_ASKING = new Set([
   'deployments.plan-change',
   'bundles.check',
   'roles.inspect',
+  'nodes.plan-move',
   'images.upload-piece',
 ]);
 

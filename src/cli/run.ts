@@ -13,6 +13,7 @@ import { registerLeases } from './cmd-leases.js';
 import { registerLogs } from './cmd-logs.js';
 import { registerMachines } from './cmd-machines.js';
 import { registerRoles } from './cmd-roles.js';
+import { registerNodes } from './cmd-nodes.js';
 import { registerRuns } from './cmd-runs.js';
 import { registerSchedules } from './cmd-schedules.js';
 import { registerSsh } from './cmd-ssh.js';
@@ -35,6 +36,7 @@ const COMMANDS: readonly Register[] = [
   registerSchedules,
   registerSsh,
   registerOutputs,
+  registerNodes,
   registerMachines,
   registerAcceptRules,
   registerImages,

@@ -71,7 +71,7 @@ function stepsOfNewNode(request: NodeRequest, provider: CloudProvider): StepSpec
   return [...steps, ready];
 }
 
-function stepOfKnownNode(node: Node): StepSpec {
+export function stepOfKnownNode(node: Node): StepSpec {
   return step({
     key: nodeReady(node.key),
     kind: 'deployment.known-node',

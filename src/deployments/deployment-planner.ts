@@ -158,8 +158,10 @@ export class DeploymentPlanner {
   ): Promise<{ nodes: Node[]; replaced: ExistingNode[] }> {
     const nodes = await this.records.nodesOf(manager, deployment.id);
     if (replace.length === 0) return { nodes, replaced: [] };
-    // What is nested in a node goes with it.
-    const isLost = ({ key }: { key: string }) => replace.some((lost) => key === lost || key.startsWith(`${lost}/`));
+    // What is on a node goes with it; a container may have been moved away from the node that its key names.
+    const lost = new Set(nodes.filter(({ key }) => replace.includes(key)).map(({ id }) => id));
+    const isLost = ({ key, hostNodeId }: { key: string; hostNodeId?: string | null }) =>
+      replace.includes(key) || (hostNodeId != null && lost.has(hostNodeId));
     const recorded = new Set(nodes.map((node) => identityOf(leaving(node))));
     const held = (await provider.held(deployment.id)).filter((node) => !recorded.has(identityOf(node)));
     const replaced = [...nodes.filter(isLost).map(leaving), ...held.filter(isLost)];

@@ -12,6 +12,7 @@ import { REMOTE, type Remote } from '../platform/remote/index.js';
 import { ArchivesModule } from './archive/archives.module.js';
 import { BroughtBundles } from './archive/brought-bundles.js';
 import { KeptPackages } from './archive/kept-packages.js';
+import { SendContainerHandler } from './containers/send-container.handler.js';
 import { ContainerImageHandler, withStoredImages } from './containers/container-image.handler.js';
 import { BundleOutputs } from './bundle-outputs.js';
 import { DeploymentOwner } from './deployment-owner.js';
@@ -30,6 +31,7 @@ import { ScheduleRunner } from './schedules/schedule-runner.js';
 import { ScheduledActions } from './schedules/scheduled-actions.js';
 import { SchedulesService } from './schedules/schedules.service.js';
 import { StandingState } from './standing.js';
+import { ContainersService } from './containers.service.js';
 import { TeardownService } from './teardown.service.js';
 import { VerifyService } from './verify.service.js';
 
@@ -45,11 +47,20 @@ import { VerifyService } from './verify.service.js';
     ScheduleClock,
     DeploymentPlanner,
     DeploymentsService,
+    ContainersService,
     TeardownService,
     VerifyService,
     BundleOutputs,
   ],
-  exports: [DeploymentsService, SchedulesService, TeardownService, VerifyService, BundleOutputs, ArchivesModule],
+  exports: [
+    DeploymentsService,
+    SchedulesService,
+    ContainersService,
+    TeardownService,
+    VerifyService,
+    BundleOutputs,
+    ArchivesModule,
+  ],
 })
 export class DeploymentsModule implements OnModuleInit {
   constructor(
@@ -78,6 +89,7 @@ export class DeploymentsModule implements OnModuleInit {
       new RemoveDeploymentHandler(dataSource),
       new LaidDownHandler(),
       new ContainerImageHandler(this.images),
+      new SendContainerHandler({ remote, nodes }),
       ...nodeHandlers({ remote, nodes, artifacts, packages }, { logBytes: settings.pipeline.logKibPerStep * 1024 }),
     ])
       this.handlers.register(handler);

@@ -11,6 +11,7 @@ export { Schedule } from './schedules/schedule.entity.js';
 export type { ScheduleFiring } from './schedules/schedule-firing.entity.js';
 export { SchedulesService, type NewSchedule } from './schedules/schedules.service.js';
 export type { PublishedValue } from './standing.js';
+export { ContainersService, type MovePreview } from './containers.service.js';
 export { TeardownService } from './teardown.service.js';
 export { VerifyService } from './verify.service.js';
 export { ArchivesService } from './archive/archives.service.js';

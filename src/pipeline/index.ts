@@ -6,7 +6,7 @@ export { HandlerRegistry } from './handler-registry.js';
 export { DEFAULT_ENGINE_SETTINGS, type Bell, type EngineSettings, type Outside, type Ring } from './outside.js';
 export type { ArtifactSource, NodeArtifact } from './node/artifact-source.js';
 export type { PackageSet, PackageSource } from './node/package-source.js';
-export type { NodeDirectory } from './node/node-directory.js';
+export { withNode, type NodeDirectory } from './node/node-directory.js';
 export { nodeHandlers } from './node/index.js';
 export { PipelineModule } from './pipeline.module.js';
 export { RunEntity } from './run.entity.js';

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +9,8 @@ import type { CloudProvider, NodeRequest } from '../../src/clouds/index.js';
 import { ContainerImageHandler, withStoredImages } from '../../src/deployments/containers/container-image.handler.js';
 import { ContainerProvider } from '../../src/deployments/containers/container-provider.js';
 import { containerScripts, insideOf } from '../../src/deployments/containers/container-scripts.js';
+import { SendContainerHandler } from '../../src/deployments/containers/send-container.handler.js';
+import { ContainersService } from '../../src/deployments/containers.service.js';
 import { deploymentPlan, leaving, removalPlan } from '../../src/deployments/deployment-plan.js';
 import { Deployment } from '../../src/deployments/deployment.entity.js';
 import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js';
@@ -36,24 +38,29 @@ steps:
 `;
 const SAY = `echo "on $(hostname), PID 1 is $(cat /proc/1/comm)"; echo "host=$(hostname)" >>"$MUSTER_OUTPUT"\n`;
 const BUNDLE = `applications:
-  outside: {role: hello}
-  inside: {role: hello, to: ["lxd:outside"], constraints: mem=256M cores=1}
+  outside: {role: hello, num_units: 2}
+  inside: {role: hello, num_units: 2, to: ["lxd:outside/0", "lxd:outside/0"], constraints: mem=256M cores=1}
 `;
 
 describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
   let stores: Datastores;
   let dataSource: DataSource;
+  /** Two hosts: this computer by two sshds, and an LXD for each. */
   let sshd: Sshd;
+  let otherSshd: Sshd;
   let lxd: LxdServer;
+  let otherLxd: LxdServer;
   let remote: SshRemote;
   let nodes: DeploymentNodes;
   let engine: TestEngine;
   let deployment: Deployment;
 
   beforeAll(async () => {
-    [stores, sshd] = await Promise.all([Datastores.start(), Sshd.start()]);
+    [lxd, otherLxd] = [LxdServer.start(), LxdServer.start()];
+    const hosts = [Sshd.start({ LXD_DIR: lxd.dir }), Sshd.start({ LXD_DIR: otherLxd.dir })] as const;
+    [stores, sshd, otherSshd] = await Promise.all([Datastores.start(), ...hosts]);
     ({ dataSource } = await stores.createDatabase());
-    lxd = LxdServer.start();
+    writeFileSync(join(otherSshd.dir, 'authorized_keys'), readFileSync(join(sshd.dir, 'client.pub')));
     remote = new SshRemote();
     nodes = new DeploymentNodes(dataSource, reversingSecretBox as never);
     const images = containerImages();
@@ -68,11 +75,12 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
       handlers: [
         handler('test.host', () => ({ kind: 'done' })),
         new ContainerImageHandler(images),
+        new SendContainerHandler({ remote, nodes }),
         new RecordNodeHandler(dataSource, remote, nodes),
         new KnownNodeHandler(dataSource),
         new ForgetNodeHandler(dataSource),
         new RemoveDeploymentHandler(dataSource),
-        ...nodeHandlers({ remote, nodes, artifacts }, { environment: { ...sshd.runnerEnvironment, LXD_DIR: lxd.dir } }),
+        ...nodeHandlers({ remote, nodes, artifacts }, { environment: sshd.runnerEnvironment }),
       ],
     }).start();
     deployment = await newDeployment();
@@ -81,8 +89,9 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     await engine.stop();
     await remote.close();
     await lxd.stop();
+    await otherLxd.stop();
     await dataSource.destroy();
-    await Promise.all([stores.stop(), sshd.stop()]);
+    await Promise.all([stores.stop(), sshd.stop(), otherSshd.stop()]);
   });
 
   function newDeployment(): Promise<Deployment> {
@@ -96,7 +105,9 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     );
   }
 
-  /** A host that one has: this computer, by its own sshd. */
+  const sshdOf = (key: string) => (key === 'outside-1' ? otherSshd : sshd);
+
+  /** Hosts that one has. */
   const host: CloudProvider = {
     kind: 'ssh',
     bases: () => Promise.resolve([{ os: 'debian', release: '12' }]),
@@ -105,8 +116,8 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
       steps: [step({ key: `node/${key}:take`, kind: 'test.host', title: 'take the host' })],
       lastStep: `node/${key}:take`,
       registration: {
-        ...{ name: 'host', machineId: null, address: sshd.target.host, sshPort: sshd.target.port },
-        hostKeys: sshd.target.hostKeys,
+        ...{ name: `host-${key}`, machineId: null, address: sshd.target.host, sshPort: sshdOf(key).port },
+        hostKeys: sshdOf(key).target.hostKeys,
       },
     }),
     held: () => Promise.resolve([]),
@@ -151,17 +162,31 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     return { id, outputs: await engine.runs.outputs(id) };
   }
 
+  const container = async () => (await standing()).find(({ key }) => key === 'outside-0/lxd/inside-0')!;
+
+  async function execute(...argv: string[]): Promise<string> {
+    const shell = await remote.connect(await nodes.get(deployment, 'outside-0/lxd/inside-0'));
+    const { stdout } = await shell.exec(argv);
+    await shell.close();
+    return stdout;
+  }
+
+  function containers(): ContainersService {
+    const records = { nodesOf: standing, compiled: () => ({ compiled: { units: [] } }) };
+    return new ContainersService(dataSource, engine.runs, { roles: roles() } as never, records as never);
+  }
+
   it('is made, reached through its host, and a unit is laid in it', async () => {
     const { outputs } = await run(await upPlan());
     const said = outputs
       .filter(({ name }) => name === 'host')
       .map(({ step: key, value }) => `${key} ${value as string}`);
-    expect(said[1]).toMatch(/^inside\/0:say box-outside-0-lxd-inside-0/);
-    const [inside] = (await standing()).filter((node) => node.hostNodeId !== null);
+    expect(said).toContainEqual(expect.stringMatching(/^inside\/0:say box-outside-0-lxd-inside-0/));
+    const inside = await container();
     expect(inside).toMatchObject({ key: 'outside-0/lxd/inside-0', architecture: 'amd64', sshPort: 22 });
-    expect(lxd.lxc('config', 'get', inside!.name, 'limits.memory')).toBe('256MiB\n');
+    expect(lxd.lxc('config', 'get', inside.name, 'limits.memory')).toBe('256MiB\n');
     const target = await nodes.get(deployment, 'outside-0/lxd/inside-0');
-    expect(target.via).toMatchObject({ name: 'host', port: sshd.port });
+    expect(target.via).toMatchObject({ name: 'host-outside-0', port: sshd.port });
     // Nobody but its host need reach it: another host key is refused all the same.
     const shell = await remote.connect(target);
     expect((await shell.exec(['cat', '/proc/1/comm'])).stdout).toBe('systemd\n');
@@ -173,8 +198,60 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     const plan = await upPlan();
     expect(plan.steps.map(({ kind }) => kind)).not.toContain('container.image');
     await run(plan);
-    expect(lxd.lxc('list', '-c', 'n', '-f', 'csv').trim().split('\n')).toHaveLength(1);
+    expect(lxd.lxc('list', '-c', 'n', '-f', 'csv').trim().split('\n')).toHaveLength(2);
   }, 100_000);
+
+  it('is kept under a name, and brought back as it was', async () => {
+    const key = 'outside-0/lxd/inside-0';
+    const snapshot = async (action: 'create' | 'restore' | 'delete') =>
+      run(await containers().planSnapshot(deployment, key, { action, snapshot: 'before' }));
+    await execute('sh', '-c', 'echo one >/root/state; sync');
+    await snapshot('create');
+    await execute('sh', '-c', 'echo two >/root/state; sync');
+    await snapshot('restore');
+    expect(await execute('cat', '/root/state')).toBe('one\n');
+    await snapshot('delete');
+    expect(lxd.lxc('query', `/1.0/instances/${(await container()).name}/snapshots`).trim()).toBe('[]');
+    const host = containers().planSnapshot(deployment, 'outside-0', { action: 'create', snapshot: 'x' });
+    await expect(host).rejects.toThrow(/no container on another node/);
+  }, 100_000);
+
+  it('moves to another host with what is in it, its host keys and its address', async () => {
+    // Both hosts are on one network, as in a rack.
+    otherLxd.lxc('profile', 'device', 'add', 'default', 'eth0', 'nic', 'nictype=bridged', 'parent=musterbr0');
+    const before = await container();
+    await execute('sh', '-c', 'echo kept >/root/state; sync');
+    const { changes, plan } = await containers().planMove(deployment, { node: before.key, to: 'outside-1' });
+    expect(changes).toEqual([
+      `stop container ${before.name}, take it from node outside-0 to node outside-1, start it there`,
+    ]);
+    await run(plan);
+    expect(lxd.lxc('list', '-c', 'n', '-f', 'csv')).not.toContain(before.name);
+    expect(otherLxd.lxc('list', '-c', 'ns', '-f', 'csv')).toBe(`${before.name},RUNNING\n`);
+    const after = await container();
+    const other = (await standing()).find(({ key }) => key === 'outside-1')!;
+    const { id, address, hostKeys } = before;
+    expect(after).toMatchObject({ id, address, hostKeys, hostNodeId: other.id });
+    expect(await execute('cat', '/root/state')).toBe('kept\n');
+    await expect(containers().planMove(deployment, { node: before.key, to: 'outside-1' })).rejects.toThrow(
+      /it is there/,
+    );
+    // The bundle is content with where it is.
+    expect((await upPlan()).steps.map(({ kind }) => kind)).not.toContain('deployment.node');
+  }, 200_000);
+
+  it('leaves a host that is evacuated, for the one with the fewest', async () => {
+    await expect(containers().planMove(deployment, { evacuate: 'nowhere' })).rejects.toThrow(
+      /cannot find a host nowhere/,
+    );
+    const { changes, plan } = await containers().planMove(deployment, { evacuate: 'outside-1' });
+    expect(changes).toHaveLength(1);
+    expect(changes[0]).toContain('from node outside-1 to node outside-0');
+    await run(plan);
+    expect(otherLxd.lxc('list', '-c', 'n', '-f', 'csv')).toBe('');
+    expect(await execute('cat', '/root/state')).toBe('kept\n');
+    await expect(containers().planMove(deployment, { evacuate: 'outside-1' })).rejects.toThrow(/no container is on it/);
+  }, 200_000);
 
   it('goes before its host, and nothing stays', async () => {
     await run(removalPlan((await standing()).map(leaving), provider()));

@@ -13,13 +13,15 @@ export class Sshd {
   private constructor(
     readonly dir: string,
     readonly port: number,
+    private readonly environment: Readonly<Record<string, string>>,
   ) {}
 
-  static async start(): Promise<Sshd> {
+  /** `environment`: of every command, beside the usual. */
+  static async start(environment: Readonly<Record<string, string>> = {}): Promise<Sshd> {
     const dir = mkdtempSync(join(tmpdir(), 'muster-sshd-'));
     chmodSync(dir, 0o755);
     mkdirSync('/run/sshd', { recursive: true });
-    const sshd = new Sshd(dir, await freePort());
+    const sshd = new Sshd(dir, await freePort(), environment);
     sshd.makeKey('host');
     sshd.makeKey('client');
     writeFileSync(join(dir, 'authorized_keys'), readFileSync(join(dir, 'client.pub')));
@@ -57,6 +59,8 @@ export class Sshd {
   }
 
   async up(): Promise<void> {
+    // Bash reads the .bashrc of whoever runs the tests unless it takes itself for an inner shell.
+    const variables = Object.entries({ SHLVL: '2', ...this.environment }).map(([name, value]) => `${name}=${value}`);
     const options = [
       `HostKey=${join(this.dir, 'host')}`,
       `AuthorizedKeysFile=${join(this.dir, 'authorized_keys')}`,
@@ -68,8 +72,7 @@ export class Sshd {
       'PasswordAuthentication=no',
       'MaxSessions=100',
       'MaxStartups=100',
-      // Bash reads the .bashrc of whoever runs the tests unless it takes itself for an inner shell.
-      'SetEnv=SHLVL=2',
+      `SetEnv=${variables.join(' ')}`,
     ];
     const args = options.flatMap((option) => ['-o', option]);
     const sshd = ['/usr/sbin/sshd', '-D', '-e', '-f', '/dev/null', '-p', String(this.port), ...args];

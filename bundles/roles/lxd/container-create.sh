@@ -53,13 +53,7 @@ elif [ "$(setting deployment)" != "$DEPLOYMENT" ]; then
   exit 78
 fi
 [ -n "$(setting host-key)" ] || furnish
-[ "$(lxc list "^$NAME$" --format csv -c s)" = RUNNING ] || lxc start "$NAME"
-
-address=''
-until [ -n "$address" ] && (exec 3<>"/dev/tcp/$address/22") 2>/dev/null; do
-  sleep 0.5
-  address=$(lxc list "^$NAME$" --format csv -c 4 | grep -oE '[0-9.]+ \(eth0\)' | head -n 1 | cut -d' ' -f1 || true)
-done
+start_and_find "$NAME"
 {
   echo "address=$address"
   echo "host_key=$(setting host-key)"

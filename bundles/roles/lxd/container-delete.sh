@@ -8,6 +8,7 @@ lxc profile show muster >/dev/null 2>&1 || exit 0
 for name in ${NAME:-$(lxc list --format csv -c n)}; do
   [ "$(lxc config get "$name" user.muster.deployment 2>/dev/null)" = "$DEPLOYMENT" ] || continue
   lxc delete --force "$name"
+  rm -f "/var/lib/muster/moving/$name.out"
   echo "container $name is deleted"
 done
 

@@ -14,3 +14,20 @@ if [ "$(engine_kind)" = incus ]; then
   lxc() { incus "$@"; }
   lxd() { incus admin "$@"; }
 fi
+
+own_container() { # refuses where $NAME is not a container of the deployment
+  [ "$(lxc config get "$NAME" user.muster.deployment 2>/dev/null)" != "$DEPLOYMENT" ] || return 0
+  echo "cannot find container $NAME of this deployment on this host" >&2
+  exit 78
+}
+
+state_of() { lxc list "^$1$" --format csv -c s; }
+
+start_and_find() { # NAME: starts it where it does not run, waits until SSH answers, and sets `address`
+  [ "$(state_of "$1")" = RUNNING ] || lxc start "$1"
+  address=''
+  until [ -n "$address" ] && (exec 3<>"/dev/tcp/$address/22") 2>/dev/null; do
+    sleep 0.5
+    address=$(lxc list "^$1$" --format csv -c 4 | grep -oE '[0-9.]+ \(eth0\)' | head -n 1 | cut -d' ' -f1 || true)
+  done
+}

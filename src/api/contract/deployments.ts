@@ -39,6 +39,7 @@ export const deploymentNode = z
     name: z.string(),
     machineId: z.string().nullable(),
     address: z.string(),
+    on: z.string().nullable().describe('Key of the node that it is a container on'),
   })
   .meta({ id: 'DeploymentNode' });
 

@@ -5,6 +5,7 @@ import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
 import { imagesRoutes } from './images.js';
 import { acceptRulesRoutes, machinesRoutes } from './machines.js';
 import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
+import { nodesRoutes } from './nodes.js';
 import { rolesRoutes } from './roles.js';
 import type { Route } from './route.js';
 import { eventsRoutes, runsRoutes } from './runs.js';
@@ -17,6 +18,7 @@ export * from './deployments.js';
 export * from './images.js';
 export * from './machines.js';
 export * from './networks.js';
+export * from './nodes.js';
 export * from './problem.js';
 export * from './roles.js';
 export * from './route.js';
@@ -29,6 +31,7 @@ export const ALL_ROUTES: readonly Route[] = [
   machinesRoutes,
   acceptRulesRoutes,
   deploymentsRoutes,
+  nodesRoutes,
   changesRoutes,
   schedulesRoutes,
   bundlesRoutes,

@@ -61,7 +61,7 @@ export class DeploymentsController {
     const stands = new Set(standing.units.map((unit) => unit.name));
     return {
       ...(await this.view(deployment)),
-      nodes: nodes.map(nodeView),
+      nodes: nodes.map((node) => nodeView(node, nodes)),
       units: unitViews(this.deployments.compiled(deployment), nodes, stands, run),
       outputs: Object.fromEntries((await this.outputs.list(deployment)).map(({ name, value }) => [name, value])),
     };

@@ -69,9 +69,11 @@ function unitStatus(steps: readonly StepView[], stands: boolean): Pick<Unit, 'st
   return { status: 'ready', message: null };
 }
 
-export function nodeView(node: Node): DeploymentDetail['nodes'][number] {
-  const { key, name, machineId, address } = node;
-  return { key, name, machineId, address };
+/** `all`: the nodes of the deployment, among them the one that it may be a container on. */
+export function nodeView(node: Node, all: readonly Node[]): DeploymentDetail['nodes'][number] {
+  const { key, name, machineId, address, hostNodeId } = node;
+  const host = all.find(({ id }) => id === hostNodeId);
+  return { key, name, machineId, address, on: host?.key ?? null };
 }
 
 export function planView(preview: DeploymentPreview): PlanReply {

@@ -36,8 +36,16 @@ export function containerScripts(roles: RoleLibrary): ContainerScripts {
 export function insideOf(node: PlannedNode, units: readonly PlannedUnit[]): Pick<NodeRequest, 'inside'> {
   if (node.placement.kind === 'machine') return {};
   const host = node.placement.on;
-  const laid = (role: string) => units.filter((unit) => unit.node === host && unit.role === role);
-  const [engine, fan] = [laid(ENGINE_ROLE), laid(FAN_ROLE)];
-  const after = [...engine, ...fan].map((unit) => `${unit.name}:configure`);
-  return { inside: { host, hasEngine: engine.length > 0, onFan: fan.length > 0, after } };
+  const laid = (role: string) => unitsOn(host, role, units);
+  const after = [...laid(ENGINE_ROLE), ...laid(FAN_ROLE)].map((unit) => `${unit.name}:configure`);
+  return { inside: { host, ...insideHost(host, units), after } };
 }
+
+/** Whether units of its own lay what containers on a host run on. */
+export function insideHost(host: string, units: readonly PlannedUnit[]): { hasEngine: boolean; onFan: boolean } {
+  const has = (role: string) => unitsOn(host, role, units).length > 0;
+  return { hasEngine: has(ENGINE_ROLE), onFan: has(FAN_ROLE) };
+}
+
+const unitsOn = (host: string, role: string, units: readonly PlannedUnit[]) =>
+  units.filter((unit) => unit.node === host && unit.role === role);

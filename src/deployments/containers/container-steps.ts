@@ -21,13 +21,17 @@ export function hostSteps(requests: readonly ContainerRequest[], scripts: Contai
   return [...hosts.values()].flatMap((one) => {
     const own = requests.filter(({ inside }) => inside.host === one.inside.host);
     const bases = new Map(own.map((request) => [baseOf(request), request]));
-    return [...engineSteps(one, scripts), ...[...bases.values()].flatMap((request) => imageSteps(request, scripts))];
+    return [
+      ...engineSteps(one.inside, scripts),
+      ...[...bases.values()].flatMap((request) => imageSteps(request, scripts)),
+    ];
   });
 }
 
 const baseOf = ({ base }: NodeRequest) => `${base.os}-${base.release}`;
 
-function engineSteps({ inside }: ContainerRequest, scripts: ContainerScripts): StepSpec[] {
+/** LXD on a host, and what containers stand on there. */
+export function engineSteps(inside: ContainerRequest['inside'], scripts: ContainerScripts): StepSpec[] {
   const { host, hasEngine, onFan, after } = inside;
   const install = onHost(scripts, host, 'install', `install LXD on node ${host}, for containers`, {
     script: scripts.file('install.sh'),
@@ -120,12 +124,12 @@ export function deleteStep(
       nodeId: hostNodeId,
       script: scripts.file('container-delete.sh'),
       environment: { NAME: name, DEPLOYMENT: deploymentId },
-      files: [engine(scripts)],
+      files: [engineFile(scripts)],
     },
   });
 }
 
-interface HostScript {
+export interface HostScript {
   key?: string;
   script: string;
   checkScript?: string;
@@ -137,9 +141,16 @@ interface HostScript {
   timeoutSeconds: number;
 }
 
-const engine = (scripts: ContainerScripts) => ({ path: 'engine.sh', content: scripts.file('engine.sh') });
+export const engineFile = (scripts: ContainerScripts) => ({ path: 'engine.sh', content: scripts.file('engine.sh') });
 
-function onHost(scripts: ContainerScripts, host: string, name: string, title: string, what: HostScript): StepSpec {
+/** A script on a host that is known in the plan. */
+export function onHost(
+  scripts: ContainerScripts,
+  host: string,
+  name: string,
+  title: string,
+  what: HostScript,
+): StepSpec {
   const { script, checkScript, environment, artifacts, publishes, timeoutSeconds } = what;
   const check = checkScript === undefined ? [] : [{ path: 'container-image-check.sh', content: checkScript }];
   return step({
@@ -155,7 +166,7 @@ function onHost(scripts: ContainerScripts, host: string, name: string, title: st
       ...(checkScript === undefined ? {} : { checkScript }),
       ...(artifacts === undefined ? {} : { artifacts }),
       ...(publishes === undefined ? {} : { publishes }),
-      files: [engine(scripts), ...check, ...(what.files ?? [])].map(({ path, content }) => ({ path, content })),
+      files: [engineFile(scripts), ...check, ...(what.files ?? [])].map(({ path, content }) => ({ path, content })),
     },
   });
 }
