@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -63,6 +63,30 @@ it('check tells editors as JSON, and ends with 1 where there are errors', async 
     ok: false,
     diagnostics: [{ severity: 'error', file: 'bad.yaml', line: 2, column: 13, message: 'unknown role "ubunto"' }],
   });
+});
+
+it('a role of a folder is read before anything is laid down, and what is wrong with it is told', async () => {
+  const roles = join(folder, 'own/roles');
+  mkdirSync(join(roles, 'website'), { recursive: true });
+  const role = (text: string) => writeFileSync(join(roles, 'website/role.yaml'), text);
+  const test = (path: string) => api.cli(['roles', 'test', path]);
+  const head = 'role: website\nsummary: Serves\nbases: [debian@12]\n';
+  writeFileSync(join(roles, 'website/do.sh'), 'true\n');
+
+  expect(await test(join(roles, 'nothing'))).toMatchObject({ code: 3 });
+  mkdirSync(join(folder, 'elsewhere'), { recursive: true });
+  writeFileSync(join(folder, 'elsewhere/role.yaml'), head);
+  expect((await test(join(folder, 'elsewhere'))).stderr).toContain('as roles/NAME');
+  role(`${head}steps: {install: {run: instal.sh}}\n`);
+  const broken = await test(join(roles, 'website'));
+  expect(broken.code).toBe(1);
+  expect(broken.stderr).toMatch(/roles\/website\/role\.yaml:4:\d+ {2}the role has no file "instal\.sh"/);
+  role(`${head}steps: {install: {run: do.sh}}\n`);
+  expect((await test(join(roles, 'website'))).stderr).toContain('no step that proves that it works (on: verify)');
+  role(`${head}steps: {install: {run: do.sh}, health: {run: do.sh, on: verify}, remove: {run: do.sh, on: remove}}\n`);
+  // Good as it is: what is missing now is the leave to use this computer.
+  expect((await test(join(roles, 'website'))).stderr).toContain('--localhost');
+  expect((await test('webseit')).stderr).toContain('one of your own is named with its path: roles/webseit');
 });
 
 it('search finds by name, description and role', async () => {
