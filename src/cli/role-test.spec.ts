@@ -86,6 +86,6 @@ describe('the second time', () => {
 });
 
 it('a removal that was not run is told', () => {
-  expect(missingSteps(role, deployment, run(['tested/0:remove', null]), 'remove')).toEqual([]);
+  expect(missingSteps(role, deployment, run(['remove/tested/0:remove', null]), 'remove')).toEqual([]);
   expect(missingSteps(role, deployment, run(), 'remove')).toEqual(['tested/0:remove']);
 });

@@ -50,7 +50,9 @@ export function missingSteps(
   on: 'apply' | 'remove',
 ): string[] {
   const keys = new Set(run.steps.map((each) => each.key));
-  return stepsOn(role, deployment, on).filter((key) => !keys.has(key));
+  // Steps that take units away have keys of their own.
+  const prefix = on === 'remove' ? 'remove/' : '';
+  return stepsOn(role, deployment, on).filter((key) => !keys.has(`${prefix}${key}`));
 }
 
 function stepsOn(role: RoleDetail, deployment: DeploymentDetail, on: string): string[] {
