@@ -83,9 +83,6 @@ it('a role of a folder is read before anything is laid down, and what is wrong w
   expect(broken.stderr).toMatch(/roles\/website\/role\.yaml:4:\d+ {2}the role has no file "instal\.sh"/);
   role(`${head}steps: {install: {run: do.sh}}\n`);
   expect((await test(join(roles, 'website'))).stderr).toContain('no step that proves that it works (on: verify)');
-  role(`${head}steps: {install: {run: do.sh}, health: {run: do.sh, on: verify}, remove: {run: do.sh, on: remove}}\n`);
-  // Good as it is: what is missing now is the leave to use this computer.
-  expect((await test(join(roles, 'website'))).stderr).toContain('--localhost');
   expect((await test('webseit')).stderr).toContain('one of your own is named with its path: roles/webseit');
 });
 
