@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
+import { SCHEDULE_DEFAULTS } from '../../src/bundles/schedules.js';
 import type { NewSchedule } from '../../src/deployments/index.js';
 import { Datastores } from '../support/datastores.js';
 import { DeploymentRig } from '../support/deployment-rig.js';
@@ -45,15 +46,8 @@ muster: {${schedules}}
 
 function add(more: Partial<NewSchedule> = {}) {
   const wanted: NewSchedule = {
-    ...{ name: 's', deployment: 'lab', cron: '0 * * * *', timeZone: 'UTC', action: 'verify' },
-    ...{
-      overlap: 'skip',
-      missed: 'skip',
-      startWithinSeconds: 300,
-      longestSeconds: null,
-      stopAfterFailures: null,
-      canary: null,
-    },
+    ...SCHEDULE_DEFAULTS,
+    ...{ name: 's', deployment: 'lab', cron: '0 * * * *', action: 'verify' },
     ...more,
   };
   return rig.schedules.add(rig.dataSource.manager, wanted, 'tester');
