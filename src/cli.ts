@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { run, type CliIo } from './cli/index.js';
-import { registerLocalCommands, startInBackground } from './local/index.js';
+import { answerFromLibrary, registerLocalCommands, startInBackground } from './local/index.js';
 import { inheritedEnvironment } from './platform/config/index.js';
 
 /** See to signals themselves, or may be ended at any instant. */
@@ -27,6 +27,7 @@ const io: CliIo = {
   environment: inheritedEnvironment(),
   signal: interruptSignal(argv[0]),
   startServer: startInBackground,
+  answerFromLibrary,
 };
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -35,6 +35,7 @@ import { DeploymentRuns } from './deployment-runs.js';
 import { HealthService } from './health.service.js';
 import { ImageUploads } from './image-uploads.js';
 import { InputInterceptor } from './input.interceptor.js';
+import { LibraryAnswers } from './library-answers.js';
 import { MachineDirectory } from './machine-directory.js';
 import { MetricsInterceptor } from './metrics.interceptor.js';
 import { MetricsService } from './metrics.service.js';
@@ -81,6 +82,7 @@ import { SubjectNames } from './subject-names.js';
     ApiServer,
     HealthService,
     ImageUploads,
+    LibraryAnswers,
     MachineDirectory,
     DeploymentRuns,
     RunStreams,

@@ -37,13 +37,13 @@ function registerLibrary(bundles: Command, context: CliContext): void {
     .command('show <bundle>')
     .summary('print a shipped bundle')
     .action(async (bundle: string) => {
-      const found = await context.api.call(bundlesRoutes.show, { params: { bundle } });
+      const found = await context.look(bundlesRoutes.show, { params: { bundle } });
       context.show(found, () => found.text);
     });
 }
 
 async function showList(context: CliContext, wanted: (texts: string[]) => boolean): Promise<void> {
-  const { items } = await context.api.call(bundlesRoutes.list, {});
+  const { items } = await context.look(bundlesRoutes.list, {});
   const found = items.filter(({ name, description, roles }) => wanted([name, description ?? '', ...roles]));
   const rows = found.map(({ name, description, roles, brought }) => [
     name,
@@ -62,7 +62,7 @@ function registerCheck(bundles: Command, context: CliContext): void {
     .addOption(new Option('--format <format>', 'json: for editors and CI').choices(['text', 'json']))
     .action(async (bundle: string, options: { overlay?: string[]; format?: 'text' | 'json' }) => {
       const body = readBundle(bundle, options.overlay ?? []);
-      const result = await context.api.call(bundlesRoutes.check, { body });
+      const result = await context.look(bundlesRoutes.check, { body });
       if (!result.ok) context.exitCode = EXIT.failed;
       if (options.format === 'json') {
         context.print(JSON.stringify(result, null, 2));
@@ -97,7 +97,7 @@ Examples:
     )
     .action(async (bundle: string, { overlay, format, steps }: GraphOptions) => {
       const body = { ...readBundle(bundle, overlay), format, detail: steps === true ? 'steps' : 'units' } as const;
-      const graph = await context.api.call(bundlesRoutes.graph, { body });
+      const graph = await context.look(bundlesRoutes.graph, { body });
       context.show({ format, graph }, () => graph);
     });
 }

@@ -12,7 +12,7 @@ export const registerRoles: Register = (program, context) => {
     .command('list', { isDefault: true })
     .summary('show the roles that muster ships')
     .action(async () => {
-      const { items } = await context.api.call(rolesRoutes.list, {});
+      const { items } = await context.look(rolesRoutes.list, {});
       context.show(items, () =>
         table(
           ['role', 'summary'],
@@ -24,7 +24,7 @@ export const registerRoles: Register = (program, context) => {
     .command('show <role>')
     .summary("show a role's options, endpoints and steps")
     .action(async (name: string) => {
-      const role = await context.api.call(rolesRoutes.show, { params: { role: name } });
+      const role = await context.look(rolesRoutes.show, { params: { role: name } });
       context.show(role, () => textOf(role));
     });
   roles

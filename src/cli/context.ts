@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
-import { ApiClient } from './client.js';
+import type { ResponseOf, Route } from '../api/contract/index.js';
+import { ApiClient, type CallInput } from './client.js';
 import { clientSettings } from './client-settings.js';
 import { CliError, EXIT, type ExitCode } from './exit-code.js';
 
@@ -24,6 +25,8 @@ export interface CliIo {
   signal: AbortSignal;
   /** Starts a server on this computer; absent: there is no way to. Throws where it may not. */
   startServer?: (options: { localhost: boolean }) => { log: string; ended: Promise<string> };
+  /** Answers one route, by its id, from the bundles and roles beside this program; absent: they are not there. */
+  answerFromLibrary?: (id: string, input: { params?: Record<string, string>; body?: unknown }) => unknown;
 }
 
 export interface GlobalOptions {
@@ -59,6 +62,22 @@ export class CliContext {
   /** A place was named where the API is; without one it is on this computer. */
   get namesServer(): boolean {
     return this.globals().api !== undefined || (this.io.environment.MUSTER_API_URL ?? '') !== '';
+  }
+
+  /**
+   * As `api.call`, for what bundles and roles alone say: where no server was named and none answers, this program says it
+   * itself.
+   */
+  async look<R extends Route>(route: R, input: CallInput<R>): Promise<ResponseOf<R>> {
+    try {
+      return await this.api.call(route, input);
+    } catch (error) {
+      const { answerFromLibrary } = this.io;
+      const isThere = !(error instanceof CliError) || error.code !== EXIT.unreachable;
+      if (isThere || this.namesServer || answerFromLibrary === undefined) throw error;
+      this.tell('no server answers on this computer: told from the bundles and roles that come with this program');
+      return answerFromLibrary(route.id, input) as ResponseOf<R>;
+    }
   }
 
   /** Reads its settings again: a server on this computer may have started since. */

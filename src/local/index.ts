@@ -6,6 +6,7 @@ import { registerSecrets } from './secrets.command.js';
 import { registerServe } from './serve.command.js';
 
 export { startInBackground } from './background.js';
+export { answerFromLibrary } from './library.js';
 
 /** The commands that run on this computer rather than through the API. */
 export function registerLocalCommands(program: Command): void {

@@ -1,27 +1,22 @@
 import { Controller, Header, Inject, Param, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import type { Principal } from '../../access/index.js';
-import {
-  bundleGraph,
-  bundleJsonSchema,
-  compileBundle,
-  hasErrors,
-  loadBundle,
-  roleJsonSchema,
-} from '../../bundles/index.js';
-import { ArchivesService, BundleLibrary, compileDeployment, sourceFiles } from '../../deployments/index.js';
+import { bundleJsonSchema, roleJsonSchema } from '../../bundles/index.js';
+import { ArchivesService, BundleLibrary, sourceFiles } from '../../deployments/index.js';
 import { RunsService, type RunEntity } from '../../pipeline/index.js';
 import { bundlesRoutes, type BodyOf, type ResponseOf, type Run } from '../contract/index.js';
 import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
 import { ImageUploads } from '../image-uploads.js';
+import { LibraryAnswers } from '../library-answers.js';
 import { sendFrom } from '../send-bytes.js';
-import { diagnosticView, fileOfStep } from '../views/deployment-view.js';
+import { fileOfStep } from '../views/deployment-view.js';
 import { runView } from '../views/run-view.js';
 
 @Controller()
 export class BundlesController {
   constructor(
     @Inject(BundleLibrary) private readonly library: BundleLibrary,
+    @Inject(LibraryAnswers) private readonly answers: LibraryAnswers,
     @Inject(ArchivesService) private readonly archives: ArchivesService,
     @Inject(ImageUploads) private readonly uploads: ImageUploads,
     @Inject(RunsService) private readonly runs: RunsService,
@@ -29,39 +24,23 @@ export class BundlesController {
 
   @Endpoint(bundlesRoutes.list)
   list(): ResponseOf<typeof bundlesRoutes.list> {
-    const items = this.library.names().map((name) => {
-      const { bundle } = loadBundle(this.library.get(name), this.library.roles);
-      const roles = [...(bundle?.applications.values() ?? [])].map((application) => application.role.value);
-      return {
-        name,
-        description: bundle?.description ?? null,
-        roles: [...new Set(roles)].sort(),
-        brought: this.library.isBrought(name),
-      };
-    });
-    return { items };
+    return this.answers.bundles();
   }
 
   @Endpoint(bundlesRoutes.show)
   show(@Param('bundle') name: string): ResponseOf<typeof bundlesRoutes.show> {
-    const [{ text }] = this.library.get(name);
-    return { name, text };
+    return this.answers.bundle(name);
   }
 
   @Endpoint(bundlesRoutes.check)
   check(@GivenBody() body: BodyOf<typeof bundlesRoutes.check>): ResponseOf<typeof bundlesRoutes.check> {
-    const { bundle, roles, diagnostics } = loadBundle(sourceFiles(body, this.library), this.library.roles);
-    const compiled = bundle === null ? [] : compileBundle({ bundle, roles, options: {} }).diagnostics;
-    const all = [...diagnostics, ...compiled];
-    const questions = (bundle?.settings.questions ?? []).map(({ set, ...rest }) => ({ ...rest, set: set.value }));
-    return { ok: bundle !== null && !hasErrors(all), diagnostics: all.map(diagnosticView), questions };
+    return this.answers.check(body);
   }
 
   @Endpoint(bundlesRoutes.graph)
   @Header('content-type', 'text/plain; charset=utf-8')
   graph(@GivenBody() body: BodyOf<typeof bundlesRoutes.graph>): string {
-    const files = sourceFiles(body, this.library);
-    return bundleGraph(compileDeployment(files, this.library.roles, {}).compiled, body.format, body.detail);
+    return this.answers.graph(body);
   }
 
   @Endpoint(bundlesRoutes.export)
