@@ -16,6 +16,7 @@ import { Clouds1790000025000 } from './1790000025000-clouds.js';
 import { DeploymentState1790000030000 } from './1790000030000-deployment-state.js';
 import { Schedules1790000031000 } from './1790000031000-schedules.js';
 import { Canaries1790000032000 } from './1790000032000-canaries.js';
+import { MachineSubnets1790000033000 } from './1790000033000-machine-subnets.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -36,4 +37,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   DeploymentState1790000030000,
   Schedules1790000031000,
   Canaries1790000032000,
+  MachineSubnets1790000033000,
 ];

@@ -41,7 +41,7 @@ export const registerSubnets: Register = (program, context) => {
     .summary('make a subnet known')
     .addHelpText(
       'after',
-      '\nExample:\n  muster subnets create rack1 10.1.0.0/24 --mode serve --range 10.1.0.50-10.1.0.99 --gateway 10.1.0.1',
+      '\nExample:\n  muster subnets create rack1 10.1.0.0/24 --mode serve --range 10.1.0.50-10.1.0.99 --gateway 10.1.0.1 --space dmz',
     )
     .action(async (name: string, cidr: string, options: SubnetOptions) => {
       const subnet = await context.api.call(subnetsRoutes.create, { body: { name, cidr, ...settingsOf(options) } });
@@ -96,7 +96,7 @@ function withSettings(command: Command): Command {
     .option('--reserve <first-last>', 'addresses not to give; may be repeated', collect)
     .option('--vlan <number>', 'VLAN id', wholeNumber)
     .option('--lease <seconds>', 'lease time', wholeNumber)
-    .option('--space <space>')
+    .option('--space <space>', 'what bundles call it in `spaces=`; "" takes it out of its space')
     .addOption(
       new Option('--unknown <what>', 'what a machine that nobody knows is answered').choices([
         'enlist',
@@ -107,7 +107,8 @@ function withSettings(command: Command): Command {
 }
 
 function settingsOf(options: SubnetOptions) {
-  const { gateway, dns, mode, vlan, space } = options;
+  const { gateway, dns, mode, vlan } = options;
+  const space = options.space === '' ? null : options.space;
   const { range: dynamicRanges, reserve: reservedRanges, lease: leaseSeconds, unknown: unknownMachines } = options;
   return { gateway, dns, mode, dynamicRanges, reservedRanges, vlan, leaseSeconds, space, unknownMachines };
 }

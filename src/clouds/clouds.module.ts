@@ -2,6 +2,7 @@ import { Inject, Module, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { ImagesModule, ImagesService } from '../images/index.js';
 import { ClaimsService, MachinesModule } from '../machines/index.js';
+import { NetworksModule } from '../networks/index.js';
 import { OperationsModule } from '../operations/index.js';
 import { HandlerRegistry, PipelineModule } from '../pipeline/index.js';
 import type { Settings } from '../platform/config/index.js';
@@ -32,7 +33,7 @@ function hostOfThisProcess(): Host {
 }
 
 @Module({
-  imports: [PlatformModule, ImagesModule, MachinesModule, OperationsModule, PipelineModule],
+  imports: [PlatformModule, ImagesModule, MachinesModule, NetworksModule, OperationsModule, PipelineModule],
   providers: [
     MetalProvider,
     {

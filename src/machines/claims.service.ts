@@ -1,6 +1,6 @@
 import { type DataSource, IsNull } from 'typeorm';
 import { MusterError } from '../error.js';
-import { type MachineConstraint, misfits } from './constraint.js';
+import { type MachineConstraint, misfits, type SeenSubnet } from './constraint.js';
 import { MachineChanges } from './machine-changes.js';
 import type { MachineState } from './lifecycle.js';
 import { Machine } from './machine.entity.js';
@@ -33,8 +33,11 @@ export class ClaimsService {
     const held = await repository.findOneBy({ claim: request.claim });
     if (held !== null) return held;
     const refusals: { at: string; message: string }[] = [];
-    for (const machine of await this.candidates()) {
-      const reasons = whyNot(machine, request.constraint);
+    const { constraint } = request;
+    const candidates = await this.candidates();
+    const subnets = await this.subnetsOf(candidates, constraint);
+    for (const machine of candidates) {
+      const reasons = whyNot(machine, constraint, subnets.get(machine.id));
       if (reasons.length > 0) refusals.push({ at: machine.name, message: reasons.join('; ') });
       else if (await this.take(machine, request)) return repository.findOneByOrFail({ id: machine.id });
     }
@@ -54,8 +57,10 @@ export class ClaimsService {
     const held = await this.dataSource.getRepository(Machine).findOneBy({ claim });
     if (held !== null) return held;
     const details: { at: string; message: string }[] = [];
-    for (const machine of (await this.candidates()).filter(({ id }) => !taken.has(id))) {
-      const reasons = whyNot(machine, constraint);
+    const candidates = (await this.candidates()).filter(({ id }) => !taken.has(id));
+    const subnets = await this.subnetsOf(candidates, constraint);
+    for (const machine of candidates) {
+      const reasons = whyNot(machine, constraint, subnets.get(machine.id));
       if (reasons.length === 0) return machine;
       details.push({ at: machine.name, message: reasons.join('; ') });
     }
@@ -66,7 +71,8 @@ export class ClaimsService {
   async acquire(machine: Machine, request: ClaimRequest): Promise<Machine> {
     if (machine.claim !== null && machine.claim !== request.claim)
       throw new MusterError('conflict', `cannot acquire ${machine.name}: it is taken for ${machine.claim}`);
-    const reasons = misfits(fitting(machine), request.constraint);
+    const subnets = await this.subnetsOf([machine], request.constraint);
+    const reasons = misfits(fitting(machine, subnets.get(machine.id)), request.constraint);
     if (reasons.length > 0) throw new MusterError('conflict', `cannot acquire ${machine.name}: ${reasons.join('; ')}`);
     const { claim, deploymentId, owner } = request;
     return this.changes.transition(machine.id, {
@@ -101,6 +107,18 @@ export class ClaimsService {
     return free.filter((machine) => rank(machine) >= 0).sort((a, b) => rank(a) - rank(b) || (a.name < b.name ? -1 : 1));
   }
 
+  /** Where the cards of machines are; asked only where a constraint depends on it. */
+  private async subnetsOf(machines: readonly Machine[], { spaces }: MachineConstraint) {
+    const found = new Map<string, SeenSubnet[]>();
+    if (spaces === undefined) return found;
+    const rows = await this.dataSource.query<(SeenSubnet & { machine_id: string })[]>(
+      'select machine_id, name, space from machine_subnet where machine_id = any($1::uuid[]) order by name',
+      [machines.map(({ id }) => id)],
+    );
+    for (const { machine_id: id, name, space } of rows) found.set(id, [...(found.get(id) ?? []), { name, space }]);
+    return found;
+  }
+
   private async take(machine: Machine, request: ClaimRequest): Promise<boolean> {
     const { claim, deploymentId, owner } = request;
     const { affected } = await this.dataSource.manager.update(
@@ -115,14 +133,14 @@ export class ClaimsService {
 }
 
 /** A machine as constraints see it. */
-export function fitting(machine: Machine) {
+export function fitting(machine: Machine, subnets: readonly SeenSubnet[] = []) {
   const { name, architecture, firmware, zone, pool, facts } = machine;
-  return { name, architecture, firmware, zone, pool, facts, tags: [...machine.tags, ...machine.ruleTags] };
+  return { name, architecture, firmware, zone, pool, facts, subnets, tags: [...machine.tags, ...machine.ruleTags] };
 }
 
 /** Why a free machine is not taken; one that is not ready is measured first, and what is not known may fit. */
-function whyNot(machine: Machine, constraint: MachineConstraint): string[] {
-  return [...unusable(machine), ...misfits(fitting(machine), constraint, machine.state !== 'ready')];
+function whyNot(machine: Machine, constraint: MachineConstraint, subnets?: readonly SeenSubnet[]): string[] {
+  return [...unusable(machine), ...misfits(fitting(machine, subnets), constraint, machine.state !== 'ready')];
 }
 
 function unusable(machine: Machine): string[] {

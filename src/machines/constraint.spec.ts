@@ -10,6 +10,11 @@ const machine: Fitting = {
   zone: 'rack-1',
   pool: 'default',
   facts: factsOf({ cores: 8, memoryMegabytes: 16_384, diskBytes: [500e9, 2000e9] }),
+  subnets: [
+    { name: 'rack1', space: 'admin' },
+    { name: 'rack2', space: 'dmz' },
+    { name: 'spare', space: null },
+  ],
 };
 
 describe('a machine', () => {
@@ -19,6 +24,7 @@ describe('a machine', () => {
     { rootDiskMegabytes: 1_900_000, disks: 2, nics: 1 },
     { tags: ['ssd', '^slow'], zones: ['rack-2', 'rack-1'], pool: 'default', firmware: 'uefi' as const },
     { name: 'node-1' },
+    { spaces: ['dmz', 'admin', '^db'] },
     { facts: [{ name: 'cpu.cores', operator: '>' as const, value: '7' }], linkSpeedMbps: 0 },
     { facts: [{ name: 'firmware.mode', operator: '=' as const, value: 'bios' }] },
   ])('fits %j', (constraint) => {
@@ -32,6 +38,11 @@ describe('a machine', () => {
     [{ tags: ['^gpu'] }, 'has the tag gpu'],
     [{ tags: ['nvme'] }, 'lacks the tag nvme'],
     [{ zones: ['^rack-1'] }, 'zone rack-1 is not ^rack-1'],
+    [{ spaces: ['dmz', '^admin'] }, 'is in the space admin'],
+    [
+      { spaces: ['db', 'dmz'] },
+      'is not in the space db: its cards were seen in rack1 (space admin), rack2 (space dmz), spare (no space)',
+    ],
     [{ disks: 3 }, 'number of disks 2 is less than 3'],
     [{ name: 'node-2' }, 'name is node-1, not node-2'],
     [{ gpu: 'A100' }, 'no gpu named A100 (it has none)'],
@@ -54,5 +65,10 @@ describe('a machine', () => {
     const unseen = { ...machine, facts: null };
     expect(misfits(unseen, { cores: 1 })).toEqual(['its cores is not known before it is commissioned']);
     expect(misfits(unseen, { cores: 1 }, true)).toEqual([]);
+    const nowhere = { ...machine, subnets: [] };
+    const reason = 'is not in the space dmz: its cards were seen in no subnet that muster knows';
+    expect(misfits(nowhere, { spaces: ['dmz', '^db'] })).toEqual([reason]);
+    expect(misfits(nowhere, { spaces: ['dmz', '^db'] }, true)).toEqual([]);
+    expect(misfits(machine, { spaces: ['db'] }, true)).toHaveLength(1);
   });
 });

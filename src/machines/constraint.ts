@@ -13,6 +13,8 @@ export interface MachineConstraint {
   /** One of them; `^zone`: not this one. */
   zones?: string[];
   pool?: string;
+  /** It is in all of them; `^space`: not in this one. */
+  spaces?: string[];
   firmware?: 'bios' | 'uefi';
   /** At least this many. */
   disks?: number;
@@ -35,6 +37,13 @@ export interface Fitting {
   zone: string;
   pool: string;
   facts: MachineFacts | null;
+  /** Where its cards are, as far as is recorded. */
+  subnets: readonly SeenSubnet[];
+}
+
+export interface SeenSubnet {
+  name: string;
+  space: string | null;
 }
 
 const MEBIBYTE = 1024 * 1024;
@@ -68,7 +77,8 @@ export function misfits(machine: Fitting, wanted: MachineConstraint, unknownFits
   atLeast('fastest link', wanted.linkSpeedMbps, facts === null ? undefined : fastestLink(facts), ' Mbit/s');
   reasons.push(...gpuMisfits(facts, wanted.gpu, unknownFits));
   if (facts !== null || !unknownFits) reasons.push(...factMisfits(flattenFacts(facts), wanted.facts ?? []));
-  return [...reasons, ...tagMisfits(machine.tags, wanted.tags ?? []), ...zoneMisfits(machine.zone, wanted.zones ?? [])];
+  reasons.push(...tagMisfits(machine.tags, wanted.tags ?? []), ...zoneMisfits(machine.zone, wanted.zones ?? []));
+  return [...reasons, ...spaceMisfits(machine.subnets, wanted.spaces ?? [], unknownFits)];
 }
 
 export function satisfies(machine: Fitting, wanted: MachineConstraint): boolean {
@@ -105,4 +115,15 @@ function zoneMisfits(zone: string, wanted: readonly string[]): string[] {
   const allowed = wanted.filter((name) => !name.startsWith('^'));
   const fits = !wanted.includes(`^${zone}`) && (allowed.length === 0 || allowed.includes(zone));
   return fits ? [] : [`zone ${zone} is not ${wanted.join(' or ')}`];
+}
+
+function spaceMisfits(subnets: readonly SeenSubnet[], wanted: readonly string[], unknownFits: boolean): string[] {
+  const spaces = new Set(subnets.map(({ space }) => space));
+  const unwanted = wanted.filter((name) => name.startsWith('^') && spaces.has(name.slice(1)));
+  const missing = wanted.filter((name) => !name.startsWith('^') && !spaces.has(name));
+  const reasons = unwanted.map((name) => `is in the space ${name.slice(1)}`);
+  if (missing.length === 0 || (subnets.length === 0 && unknownFits)) return reasons;
+  const seen = subnets.map(({ name, space }) => `${name} (${space === null ? 'no space' : `space ${space}`})`);
+  const where = seen.length === 0 ? 'no subnet that muster knows' : seen.join(', ');
+  return [...reasons, `is not in the space ${missing.join(', ')}: its cards were seen in ${where}`];
 }

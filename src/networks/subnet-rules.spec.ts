@@ -42,6 +42,7 @@ describe('a subnet', () => {
       { dynamicRanges: ['10.99.0.10-10.99.0.20', '10.99.0.20-10.99.0.30'] },
       /^dynamicRanges\[1\]: 10.99.0.20-10.99.0.30 overlaps 10.99.0.10-10.99.0.20/,
     ],
+    [{ space: '^dmz' }, /^space: "\^dmz" is no name/],
     [{ vlan: 4095 }, /^vlan: 4095 is no VLAN/],
     [{ leaseSeconds: 59 }, /^leaseSeconds: 59 is no lease time/],
     [{ leaseSeconds: 1.5 * 3600.5 }, /^leaseSeconds/],

@@ -95,7 +95,10 @@ function checkNetwork(problems: Problems, prefix: Prefix, others: readonly { nam
 }
 
 function checkValues(problems: Problems, input: SubnetInput): void {
-  const { vlan, leaseSeconds = 3600, mode = 'off', unknownMachines = 'enlist' } = input;
+  const { vlan, leaseSeconds = 3600, mode = 'off', unknownMachines = 'enlist', space = null } = input;
+  if (space !== null && !NAME.test(space)) {
+    problems.add('space', `"${space}" is no name: small letters, digits and dashes, 63 at most`);
+  }
   if (!SUBNET_MODES.includes(mode)) problems.add('mode', `"${mode}" is none of ${SUBNET_MODES.join(', ')}`);
   if (!UNKNOWN_MACHINES.includes(unknownMachines)) {
     problems.add('unknownMachines', `"${unknownMachines}" is none of ${UNKNOWN_MACHINES.join(', ')}`);

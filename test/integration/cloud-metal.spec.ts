@@ -1,6 +1,7 @@
 import { AllocateHandler } from '../../src/clouds/metal/allocate.handler.js';
 import { MetalProvider } from '../../src/clouds/metal/metal.provider.js';
 import type { ImagesService } from '../../src/images/index.js';
+import { SubnetService } from '../../src/networks/index.js';
 import { machineHandlers } from '../../src/operations/index.js';
 import { BootServer } from '../support/boot-server.js';
 import { cloudContract } from '../support/cloud-contract.js';
@@ -31,7 +32,7 @@ cloudContract('metal', async () => {
   }
   const isAnyUp = () => [...rack.values()].some((machine) => machine.isUp);
   return {
-    provider: new MetalProvider(inventory.claims, images),
+    provider: new MetalProvider(inventory.claims, images, new SubnetService(inventory.dataSource)),
     handlers: [
       new AllocateHandler(inventory.claims),
       ...machineHandlers({

@@ -3,7 +3,8 @@ import type { NodeConstraints } from '../provider.js';
 
 /** What a bundle asks of a node, as the inventory asks it of a machine. */
 export function machineConstraint(wanted: NodeConstraints): MachineConstraint {
-  const { arch, cores, memMiB, rootDiskMiB, tags, zones, pool, disks, nics, linkSpeedMbps, gpu, facts } = wanted;
+  const { arch, cores, memMiB, rootDiskMiB, tags, zones, pool, disks, nics, linkSpeedMbps, spaces, gpu, facts } =
+    wanted;
   return {
     arch,
     cores,
@@ -15,6 +16,7 @@ export function machineConstraint(wanted: NodeConstraints): MachineConstraint {
     disks,
     nics,
     linkSpeedMbps,
+    spaces,
     gpu,
     facts,
   };

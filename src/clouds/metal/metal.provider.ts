@@ -1,7 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { messageOf } from '../../error.js';
+import { messageOf, MusterError } from '../../error.js';
 import { CONTAINER_VARIANT, ImagesService } from '../../images/index.js';
 import { ClaimsService, type Machine } from '../../machines/index.js';
+import { SubnetService } from '../../networks/index.js';
 import { abandonSteps, commissionSteps, deploySteps, releaseSteps, type DeployWishes } from '../../operations/index.js';
 import { outputOf, step, type JsonObject, type StepSpec } from '../../plan/index.js';
 import { linesOf } from '../misfit-lines.js';
@@ -11,7 +12,7 @@ import { machineConstraint } from './machine-constraint.js';
 
 const KNOWN: readonly (keyof NodeConstraints)[] = [
   ...(['arch', 'cores', 'memMiB', 'rootDiskMiB', 'tags', 'zones', 'pool'] as const),
-  ...(['disks', 'nics', 'linkSpeedMbps', 'gpu', 'facts'] as const),
+  ...(['disks', 'nics', 'linkSpeedMbps', 'spaces', 'gpu', 'facts'] as const),
 ];
 
 /** Our own machines: one is chosen, seen and measured where it was not yet, taken, and given a system on its disk. */
@@ -22,6 +23,7 @@ export class MetalProvider implements CloudProvider {
   constructor(
     @Inject(ClaimsService) private readonly claims: ClaimsService,
     @Inject(ImagesService) private readonly images: ImagesService,
+    @Inject(SubnetService) private readonly subnets: SubnetService,
   ) {}
 
   /** What there are images of. */
@@ -38,6 +40,7 @@ export class MetalProvider implements CloudProvider {
     const previews: NodePreview[] = [];
     for (const request of requests) {
       refuseUnmet('metal', request, KNOWN);
+      await this.refuseUnknownSpaces(request);
       const found = await this.choose(request, taken);
       if (found instanceof Error) {
         const choice = `no machine yet: ${messageOf(found)}`;
@@ -49,6 +52,17 @@ export class MetalProvider implements CloudProvider {
       previews.push({ key: request.key, choice: `${found.name} (${found.state})`, wipes: [wipes] });
     }
     return previews;
+  }
+
+  /** A space that no subnet is in is a slip of the pen: `^dbb` would keep nothing away. */
+  private async refuseUnknownSpaces({ key, constraints: { spaces = [] } }: NodeRequest): Promise<void> {
+    if (spaces.length === 0) return;
+    const known = new Set((await this.subnets.list()).flatMap(({ space }) => space ?? []));
+    const unknown = spaces.map((name) => name.replace(/^\^/, '')).filter((name) => !known.has(name));
+    if (unknown.length === 0) return;
+    const message = `cannot choose a machine for node ${key}: no subnet is in the space ${unknown.join(', ')}`;
+    const named = known.size === 0 ? 'no subnet has a space yet' : `there are ${[...known].sort().join(', ')}`;
+    throw new MusterError('conflict', message, { hint: `${named}; muster subnets set SUBNET --space SPACE` });
   }
 
   private async choose(request: NodeRequest, taken: ReadonlySet<string>): Promise<Machine | Error> {
