@@ -5,6 +5,7 @@ import { compileVerify } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
+import { afterAnswers } from './answering-nodes.js';
 import { placeOptions } from './compile-deployment.js';
 import { DeploymentRecords } from './deployment-records.js';
 import type { Deployment } from './deployment.entity.js';
@@ -20,11 +21,12 @@ export class VerifyService {
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
   ) {}
 
-  /** What runs the checks of the bundle and its roles once more. */
+  /** What runs the checks of the bundle and its roles once more, as soon as every node has answered. */
   async planVerify(deployment: Deployment): Promise<Plan> {
     const { manager } = this.dataSource;
     const { bundle, roles } = this.records.compiled(deployment);
-    const standing = await this.state.of(manager, deployment, await this.records.nodesOf(manager, deployment.id));
+    const nodes = await this.records.nodesOf(manager, deployment.id);
+    const standing = await this.state.of(manager, deployment, nodes);
     const known = knownDeployment(standing);
     const { plan } = compileVerify({ bundle, roles, known, options: placeOptions(deployment.options) });
     if (plan.steps.length === 0) {
@@ -32,7 +34,7 @@ export class VerifyService {
         hint: `only what is laid down is verified: muster status ${deployment.name}`,
       });
     }
-    return plan;
+    return afterAnswers(plan, nodes);
   }
 
   verify(manager: EntityManager, deployment: Deployment, plan: Plan, actor: string): Promise<RunEntity> {

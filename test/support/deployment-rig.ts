@@ -14,6 +14,7 @@ import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js'
 import { ForgetUnitHandler } from '../../src/deployments/forget-unit.handler.js';
 import { KnownNodeHandler } from '../../src/deployments/known-node.handler.js';
 import { DeploymentNodes } from '../../src/deployments/node-directory.js';
+import { LaidDownHandler } from '../../src/deployments/laid-down.handler.js';
 import { RecordNodeHandler } from '../../src/deployments/record-node.handler.js';
 import { RemoveDeploymentHandler } from '../../src/deployments/remove-deployment.handler.js';
 import { ScheduleRunner } from '../../src/deployments/schedules/schedule-runner.js';
@@ -121,6 +122,7 @@ export class DeploymentRig {
       handlers: [
         new RecordNodeHandler(dataSource, this.remote, directory),
         new KnownNodeHandler(dataSource),
+        new LaidDownHandler(),
         new ForgetNodeHandler(dataSource),
         new ForgetUnitHandler(dataSource, this.state),
         new RemoveDeploymentHandler(dataSource),

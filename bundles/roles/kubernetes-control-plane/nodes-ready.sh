@@ -1,18 +1,32 @@
 #!/bin/bash
+# Waits until every node is Ready, as long as something changes. One that stays as it is is lost: it is named soon.
 set -euo pipefail
 . ./kubernetes.sh
 
 kubectl() { command kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
-all_ready() {
-  local states
-  states=$(kubectl get nodes -o 'jsonpath={range .items[*]}{.metadata.name}={.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}') || return 1
-  [ -n "$states" ] && ! grep -qv '=True$' <<<"$states"
+unready() { # a line for each node that is not Ready: its name and why
+  local nodes
+  nodes=$(kubectl get nodes -o json) || { echo 'the API server does not answer'; return; }
+  jq -r 'if .items == [] then "there is no node" else .items[]
+    | ((.status.conditions // [])[] | select(.type == "Ready" and .status != "True")) as $ready
+    | "\(.metadata.name) is not Ready: \($ready.reason): \($ready.message)" end' <<<"$nodes"
+  for ((index = 0; index < ${REL_KUBE_CONTROL_UNITS:-0}; index++)); do
+    name=REL_KUBE_CONTROL_${index}_NODE_NAME
+    jq -e --arg name "${!name}" 'any(.items[]; .metadata.name == $name)' <<<"$nodes" >/dev/null || echo "${!name} is no node of the cluster"
+  done
 }
 
-for ((index = 0; index < ${REL_KUBE_CONTROL_UNITS:-0}; index++)); do
-  name=REL_KUBE_CONTROL_${index}_NODE_NAME
-  kubectl get node "${!name}" >/dev/null
+give_up() { kubectl get nodes -o wide || true; echo "$1: ${now//$'\n'/; }" >&2; exit 1; }
+
+now='' since=$SECONDS
+until before=$now && now=$(unready) && [ -z "$now" ]; do
+  if [ "$now" != "$before" ]; then
+    since=$SECONDS
+    echo "$now"
+  fi
+  [ $((SECONDS - since)) -lt "$OPT_UNREADY_SECONDS" ] || give_up "nothing changes for $OPT_UNREADY_SECONDS seconds"
+  [ "$SECONDS" -lt "$OPT_VERIFY_SECONDS" ] || give_up "after $OPT_VERIFY_SECONDS seconds still"
+  sleep 1
 done
-until_true "$OPT_VERIFY_SECONDS" 'every node is Ready' all_ready || { kubectl get nodes -o wide; exit 1; }
 kubectl get nodes -o wide
 kubectl get --raw '/readyz?verbose' | tail -n 1

@@ -48,8 +48,8 @@ function portProbe(host: string, port: number): string[] {
   return ['sh', '-c', script, 'sh', host, String(port)];
 }
 
-/** Input of a step of the kind `node.ssh`. */
-export const nodeSshInput = z.object({ nodeId: z.string() });
+/** Input of a step of the kind `node.ssh`. A node that is away for longer has failed the step, and is named. */
+export const nodeSshInput = z.object({ nodeId: z.string(), withinSeconds: z.number().int().positive() });
 
 /** Waits until the node answers SSH with its pinned key and lets us in. */
 export class NodeSshHandler implements StepHandler {
@@ -59,7 +59,7 @@ export class NodeSshHandler implements StepHandler {
   constructor(private readonly needs: { remote: Remote; nodes: NodeDirectory }) {}
 
   async run(context: StepContext): Promise<StepOutcome> {
-    const { nodeId } = nodeSshInput.parse(context.input);
+    const { nodeId, withinSeconds } = nodeSshInput.parse(context.input);
     try {
       const result = await withNode(this.needs, nodeId, context.signal, (shell) =>
         shell.exec(['true'], { readOnly: true, timeoutMs: COMMAND_TIMEOUT_MS, signal: context.signal }),
@@ -70,9 +70,19 @@ export class NodeSshHandler implements StepHandler {
         return { kind: 'failed', failure: 'needs-operator', reason: error.message, hint: error.hint ?? '' };
       }
       if (!isWorthWaiting(error) || context.signal.aborted) throw error;
-      return notYet(context, messageOf(error));
+      const isOver = context.clock.now().getTime() - context.startedAt.getTime() >= withinSeconds * 1000;
+      return isOver ? noAnswer(context, withinSeconds, error) : notYet(context, messageOf(error));
     }
   }
+}
+
+function noAnswer({ runId }: StepContext, seconds: number, error: unknown): StepOutcome {
+  return {
+    kind: 'failed',
+    failure: 'permanent',
+    reason: `no answer in ${seconds} s: ${messageOf(error)}`,
+    hint: `bring it back, then muster retry ${runId}; or put another in its place: muster retry ${runId} --replace`,
+  };
 }
 
 function isWorthWaiting(error: unknown): boolean {
