@@ -39,9 +39,7 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
   const workloadRuns = () => eventually('all pods run', async () => (await running()) === 6, 180_000);
 
   step(0, 'up with two workers', async () => {
-    await rig.up(NAME, {
-      applications: { easyrsa: { to: ['0'] }, 'kubernetes-worker': { num_units: 2, to: ['1', 'new'] } },
-    });
+    await rig.up(NAME, { applications: { 'kubernetes-worker': { num_units: 2, to: ['1', 'new'] } } });
     await rig.saveKubeconfig(NAME);
     expect(await states()).toEqual(ready(3));
     await kubectl('create', 'deployment', ...WORKLOAD);

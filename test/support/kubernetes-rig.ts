@@ -133,7 +133,7 @@ export class KubernetesRig {
   }
 
   /** `muster up` on this computer, with what is said of a bundle here and in `extra` (an overlay). */
-  up(bundle: string, extra: object): Promise<string> {
+  up(bundle: string, extra: object = {}): Promise<string> {
     const overlays = ['overlay.yaml', 'extra.yaml'].flatMap((name) => ['--overlay', join(this.dir, name)]);
     writeFileSync(join(this.dir, 'extra.yaml'), JSON.stringify(extra));
     return this.timed(`${bundle}: up`, () =>
