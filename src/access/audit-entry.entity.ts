@@ -50,4 +50,5 @@ export class AuditEntry {
   hash!: string;
 }
 
-export type AuditOutcome = 'done' | 'refused';
+/** `asked`: it is about to be done outside of Postgres; `done` or `refused` follows, unless the server was killed. */
+export type AuditOutcome = 'asked' | 'done' | 'refused';

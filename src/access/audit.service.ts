@@ -39,11 +39,14 @@ export class AuditService {
   withChange<Result>(work: (manager: EntityManager) => Promise<Result>, recordOf: () => AuditRecord): Promise<Result> {
     return this.dataSource.transaction(async (manager) => {
       const result = await work(manager);
-      await this.appendIn(manager, recordOf()).catch((cause: unknown) => {
-        throw new MusterError('unavailable', 'cannot record this change in the audit: it was not made', { cause });
-      });
+      await this.appendIn(manager, recordOf()).catch(refuseUnrecorded);
       return result;
     });
+  }
+
+  /** The entry of what is about to be done outside of Postgres. Throws `unavailable`: then it must not be done. */
+  async announce(record: AuditRecord): Promise<void> {
+    await this.append(record).catch(refuseUnrecorded);
   }
 
   private async appendIn(manager: EntityManager, record: AuditRecord): Promise<AuditEntry> {
@@ -96,4 +99,8 @@ export class AuditService {
       end = last;
     }
   }
+}
+
+function refuseUnrecorded(cause: unknown): never {
+  throw new MusterError('unavailable', 'cannot record this change in the audit: it was not made', { cause });
 }

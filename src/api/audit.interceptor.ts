@@ -37,6 +37,7 @@ export class AuditInterceptor implements NestInterceptor {
         isRecorded = true;
         return result;
       },
+      announce: () => this.audit.announce(recordOf(route, request, 'asked', request.checked?.body)),
     };
     request.audit = note;
     return next.handle().pipe(

@@ -30,10 +30,12 @@ export interface AuditNote {
   before?: unknown;
   after?: unknown;
   /**
-   * Makes the change and its entry in one transaction. Without it the entry follows the change: for what is done in
-   * several transactions, or not in Postgres.
+   * Makes the change and its entry in one transaction. Without it the entry follows what was done: for what changes
+   * nothing in Postgres.
    */
   change<Result>(work: (manager: EntityManager) => Promise<Result>): Promise<Result>;
+  /** Says that it is asked for, before it is done outside of Postgres: a server that is killed meanwhile has said it. */
+  announce(): Promise<void>;
 }
 
 const METHODS = { GET: Get, POST: Post, PUT: Put, PATCH: Patch, DELETE: Delete };

@@ -26,7 +26,7 @@ export interface NewImage extends ImageIdentity {
   files: readonly NewImageFile[];
 }
 
-/** The images in the database. */
+/** The images in the database. What takes a manager works in its transaction. */
 export class ImageCatalog {
   constructor(private readonly dataSource: DataSource) {}
 
@@ -36,8 +36,8 @@ export class ImageCatalog {
     return images.sort(newestFirst);
   }
 
-  find(id: string): Promise<Image | null> {
-    return this.dataSource.getRepository(Image).findOne({ where: { id }, relations: { files: true } });
+  find(id: string, manager = this.dataSource.manager): Promise<Image | null> {
+    return manager.findOne(Image, { where: { id }, relations: { files: true } });
   }
 
   findVersion(identity: ImageIdentity): Promise<Image | null> {
@@ -57,8 +57,8 @@ export class ImageCatalog {
    * Records an image. The same one with the same files is only made newer; with other files it is refused, unless
    * `replace` says that the new ones count.
    */
-  async record(image: NewImage, options: { replace?: boolean } = {}): Promise<Image> {
-    const id = await this.dataSource.transaction(async (manager) => {
+  async record(image: NewImage, options: { replace?: boolean } = {}, outer = this.dataSource.manager): Promise<Image> {
+    const id = await outer.transaction(async (manager) => {
       const { kind, os, release, architecture, variant, version } = image;
       const identity = { kind, os, release, architecture, variant, version };
       // Two that record the same image at once queue here instead of failing on the unique constraint.
@@ -74,15 +74,15 @@ export class ImageCatalog {
       await manager.update(Image, { id: known.id }, { createdAt, labels, source });
       return known.id;
     });
-    const recorded = await this.find(id);
+    const recorded = await this.find(id, outer);
     if (recorded === null) throw new MusterError('conflict', `cannot find image ${id}: it was deleted just now`);
     return recorded;
   }
 
   /** Throws `conflict` while something refers to it. Its bytes stay until they are collected. */
-  async delete(id: string): Promise<void> {
+  async delete(id: string, manager = this.dataSource.manager): Promise<void> {
     try {
-      const { affected } = await this.dataSource.getRepository(Image).delete({ id });
+      const { affected } = await manager.delete(Image, { id });
       if (affected === 0) throw new MusterError('not-found', `cannot delete image ${id}: there is none`);
     } catch (error) {
       if (!isInUse(error)) throw error;

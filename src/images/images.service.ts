@@ -1,3 +1,4 @@
+import type { EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
 import { runProcess } from '../platform/process/index.js';
@@ -184,9 +185,9 @@ export class ImagesService {
     return null;
   }
 
-  /** Records an image whose bytes were taken in. */
-  record(image: NewImage): Promise<Image> {
-    return this.catalog.record(image);
+  /** Records an image whose bytes were taken in; in the manager's transaction, where it is given one. */
+  record(image: NewImage, manager?: EntityManager): Promise<Image> {
+    return this.catalog.record(image, {}, manager);
   }
 
   /** What can be built on this computer: there are keys to check its packages with. */
@@ -250,11 +251,16 @@ export class ImagesService {
 
   /** Stores a tar, squashfs, raw disk or qcow2, plain or packed with gzip, zstd or xz. */
   async importFile(request: ImportRequest, options: ProgressOptions = {}): Promise<Image> {
+    return this.record(await this.takeIn(request, options));
+  }
+
+  /** As {@link importFile}, all but the record of it: bytes that nobody records are freed after a while. */
+  async takeIn(request: ImportRequest, options: ProgressOptions = {}): Promise<NewImage> {
     const { path, sha256, os, release, architecture } = request;
     const imported = await importContent(this.store, path, { sha256, ...options });
     const now = this.options.clock.now();
     const { content, compression, unpackedBytes } = imported;
-    return this.catalog.record({
+    return {
       kind: 'os',
       os,
       release,
@@ -265,7 +271,7 @@ export class ImagesService {
       labels: {},
       createdAt: now,
       files: [fileOf(ROLE_OF_FORM[imported.form], content, compression, unpackedBytes)],
-    });
+    };
   }
 
   /** Brings images of a simplestreams source into the store. See {@link StreamSync}. */
@@ -275,10 +281,9 @@ export class ImagesService {
     return result;
   }
 
-  /** Throws `conflict` while a machine or a deployment uses it. Frees what no other image shares. */
-  async delete(id: string): Promise<void> {
-    await this.catalog.delete(id);
-    await this.collect();
+  /** Throws `conflict` while a machine or a deployment uses it. What no other image shares is freed by {@link collect}. */
+  delete(id: string, manager?: EntityManager): Promise<void> {
+    return this.catalog.delete(id, manager);
   }
 
   /** Frees what no image refers to. */

@@ -195,13 +195,9 @@ export class AgentOrders {
   }
 
   /** Takes back whatever the machine was to do: its next boot begins with nothing. */
-  async cancelAll(machineId: string): Promise<void> {
+  async cancelAll(machineId: string, manager = this.dataSource.manager): Promise<void> {
     const finishedAt = this.clock.now();
-    await this.dataSource.manager.update(
-      AgentOrder,
-      { machineId, status: In(OPEN) },
-      { status: 'cancelled', finishedAt },
-    );
+    await manager.update(AgentOrder, { machineId, status: In(OPEN) }, { status: 'cancelled', finishedAt });
   }
 
   async getOwned(orderId: string, session: AgentSession): Promise<AgentOrder> {

@@ -27,7 +27,10 @@ export interface StateChange {
   actor: string;
 }
 
-/** Every change of a machine goes through here: conditional, and with its event in the same transaction. */
+/**
+ * Every change of a machine goes through here: conditional, and with its event in the same transaction, which is part of
+ * the caller's where one is given.
+ */
 export class MachineChanges {
   constructor(private readonly dataSource: DataSource) {}
 
@@ -35,8 +38,8 @@ export class MachineChanges {
    * Moves a machine along the table of transitions. Throws `conflict` where it is in another state, or where someone
    * else changed it meanwhile: of two callers with the same expectation one wins.
    */
-  transition(machineId: string, change: StateChange): Promise<Machine> {
-    return this.dataSource.transaction((manager) => this.transitionIn(manager, machineId, change));
+  transition(machineId: string, change: StateChange, outer = this.dataSource.manager): Promise<Machine> {
+    return outer.transaction((manager) => this.transitionIn(manager, machineId, change));
   }
 
   async transitionIn(manager: EntityManager, machineId: string, change: StateChange): Promise<Machine> {
@@ -70,8 +73,13 @@ export class MachineChanges {
   }
 
   /** Changes fields that are no state. */
-  async update(machineId: string, set: MachineFields, event: NewEvent): Promise<Machine> {
-    return this.dataSource.transaction(async (manager) => {
+  async update(
+    machineId: string,
+    set: MachineFields,
+    event: NewEvent,
+    outer = this.dataSource.manager,
+  ): Promise<Machine> {
+    return outer.transaction(async (manager) => {
       const fields: object = set;
       await manager.update(Machine, { id: machineId }, fields);
       await this.eventIn(manager, machineId, event);

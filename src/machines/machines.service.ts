@@ -1,4 +1,4 @@
-import type { DataSource, FindOptionsWhere } from 'typeorm';
+import type { DataSource, EntityManager, FindOptionsWhere } from 'typeorm';
 import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
 import type { SecretBox } from '../platform/secrets/index.js';
@@ -47,7 +47,7 @@ export interface Description {
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** The inventory. */
+/** The inventory. What changes it works in the manager's transaction, where it is given one. */
 export class MachinesService {
   readonly changes: MachineChanges;
 
@@ -60,14 +60,14 @@ export class MachinesService {
   }
 
   /** Records a machine that was never seen, by its power address alone. */
-  async declare(declaration: Declaration, actor: string): Promise<Machine> {
+  async declare(declaration: Declaration, actor: string, outer = this.dataSource.manager): Promise<Machine> {
     if (!NAME.test(declaration.name))
       throw new MusterError('invalid', `cannot name a machine "${declaration.name}"`, {
         hint: 'a name is a host name: lower case letters, digits and dashes, at most 63',
       });
     const macs = (declaration.macs ?? []).map((mac) => macOf(mac));
     const { id } = await this.refusingDuplicates(declaration.name, async () =>
-      this.dataSource.transaction(async (manager) => {
+      outer.transaction(async (manager) => {
         const { identifiers } = await manager.insert(Machine, {
           name: declaration.name,
           state: 'declared',
@@ -88,12 +88,12 @@ export class MachinesService {
         return { id: machineId };
       }),
     );
-    return this.get(id);
+    return this.get(id, outer);
   }
 
-  async setPower(machineId: string, power: PowerRecord, actor: string): Promise<void> {
+  async setPower(machineId: string, power: PowerRecord, actor: string, manager?: EntityManager): Promise<void> {
     const message = `power is now by ${power.driver}`;
-    await this.changes.update(machineId, this.sealed(machineId, power), { kind: 'power', message, actor });
+    await this.changes.update(machineId, this.sealed(machineId, power), { kind: 'power', message, actor }, manager);
   }
 
   /** The power record with its secrets opened, for the power drivers. */
@@ -117,13 +117,13 @@ export class MachinesService {
   }
 
   /** By id or name, with its network cards. */
-  async find(idOrName: string): Promise<Machine | null> {
+  async find(idOrName: string, manager = this.dataSource.manager): Promise<Machine | null> {
     const where: FindOptionsWhere<Machine> = ID.test(idOrName) ? { id: idOrName } : { name: idOrName };
-    return this.dataSource.getRepository(Machine).findOne({ where, relations: { nics: true } });
+    return manager.findOne(Machine, { where, relations: { nics: true } });
   }
 
-  async get(idOrName: string): Promise<Machine> {
-    const machine = await this.find(idOrName);
+  async get(idOrName: string, manager?: EntityManager): Promise<Machine> {
+    const machine = await this.find(idOrName, manager);
     if (machine !== null) return machine;
     throw new MusterError('not-found', `cannot find machine ${idOrName}`, { hint: 'muster machines lists them' });
   }
@@ -148,19 +148,20 @@ export class MachinesService {
   }
 
   /** muster may write to it from now on. */
-  async accept(machineId: string, actor: string): Promise<Machine> {
-    const machine = await this.get(machineId);
+  async accept(machineId: string, actor: string, manager?: EntityManager): Promise<Machine> {
+    const machine = await this.get(machineId, manager);
     if (machine.acceptedAt !== null) return machine;
     const set = { acceptedAt: this.clock.now(), acceptedBy: actor };
-    return this.changes.update(machine.id, set, { kind: 'accepted', message: `accepted by ${actor}`, actor });
+    const event = { kind: 'accepted', message: `accepted by ${actor}`, actor };
+    return this.changes.update(machine.id, set, event, manager);
   }
 
-  describe(machineId: string, description: Description, actor: string): Promise<Machine> {
-    const words = Object.keys(description).join(', ');
-    return this.changes.update(machineId, description, { kind: 'described', message: `${words} changed`, actor });
+  describe(machineId: string, description: Description, actor: string, manager?: EntityManager): Promise<Machine> {
+    const event = { kind: 'described', message: `${Object.keys(description).join(', ')} changed`, actor };
+    return this.changes.update(machineId, description, event, manager);
   }
 
-  markBroken(machine: Machine, reason: string, actor: string): Promise<Machine> {
+  markBroken(machine: Machine, reason: string, actor: string, manager?: EntityManager): Promise<Machine> {
     const from = [
       'new',
       'commissioning',
@@ -173,7 +174,8 @@ export class MachinesService {
     ] as const;
     const message = `marked broken: ${reason}`;
     const set = { failedReason: reason };
-    return this.changes.transition(machine.id, { from, to: 'broken', version: machine.version, set, message, actor });
+    const change = { from, to: 'broken', version: machine.version, set, message, actor } as const;
+    return this.changes.transition(machine.id, change, manager);
   }
 
   async retire(machine: Machine, actor: string): Promise<Machine> {
@@ -184,13 +186,13 @@ export class MachinesService {
   }
 
   /** Forgets a machine that muster does not hold. Its events stay. */
-  async remove(machineId: string, actor: string): Promise<void> {
-    const machine = await this.get(machineId);
+  async remove(machineId: string, actor: string, outer = this.dataSource.manager): Promise<void> {
+    const machine = await this.get(machineId, outer);
     if (!['declared', 'new', 'retired'].includes(machine.state))
       throw new MusterError('conflict', `cannot delete ${machine.name}: it is ${machine.state}`, {
         hint: 'release and retire it first',
       });
-    await this.dataSource.transaction(async (manager) => {
+    await outer.transaction(async (manager) => {
       await manager.delete(Machine, { id: machine.id, version: machine.version });
       const message = `${machine.name} deleted`;
       await this.changes.eventIn(manager, machine.id, { kind: 'deleted', message, actor });

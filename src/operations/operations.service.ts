@@ -74,23 +74,27 @@ export class OperationsService {
     return { kind: 'deploy', wishes: { ...operation.wishes, userData: sealed } };
   }
 
-  /** Ends what runs on the machine and brings it back to where the operation began, as far as nothing was written. */
-  async abort(machineIdOrName: string, actor: string): Promise<Machine> {
-    const machine = await this.machines.get(machineIdOrName);
+  /**
+   * Ends what runs on the machine and brings it back to where the operation began, as far as nothing was written. All of
+   * it in the manager's transaction, after which the caller nudges the run that it gives.
+   */
+  async abort(
+    manager: EntityManager,
+    machineIdOrName: string,
+    actor: string,
+  ): Promise<{ machine: Machine; run: string | null }> {
+    const machine = await this.machines.get(machineIdOrName, manager);
     const [active] = await this.runs.list({ subject: { kind: 'machine', id: machine.id }, open: true });
-    if (active !== undefined) await this.runs.cancel(active.id, `aborted by ${actor}`);
-    await this.orders.cancelAll(machine.id);
+    if (active !== undefined) await this.runs.cancel(active.id, `aborted by ${actor}`, { manager });
+    await this.orders.cancelAll(machine.id, manager);
+    const run = active?.id ?? null;
     const back = ({ commissioning: 'new', deploying: 'broken', testing: 'previous', erasing: 'broken' } as const)[
       machine.state as string
     ];
-    if (back === undefined) return this.machines.get(machine.id);
+    if (back === undefined) return { machine: await this.machines.get(machine.id, manager), run };
     const to = back === 'previous' ? (machine.previousState ?? 'broken') : back;
-    return this.machines.changes.transition(machine.id, {
-      from: [machine.state],
-      to,
-      message: `aborted by ${actor}`,
-      actor,
-    });
+    const change = { from: [machine.state], to, message: `aborted by ${actor}`, actor };
+    return { machine: await this.machines.changes.transition(machine.id, change, manager), run };
   }
 
   /** Out of `broken`: its disks are erased and it is ready again. */

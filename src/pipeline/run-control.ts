@@ -1,6 +1,7 @@
 import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
-import { isPostgresError, type Database, type Sql } from './database.js';
+import type { EntityManager } from 'typeorm';
+import { isPostgresError, sqlOf, type Database, type Sql } from './database.js';
 import { appendEvents } from './event-log.js';
 import { RunEntity } from './run.entity.js';
 import { changeRun, recountPredecessors } from './settle-run.js';
@@ -15,13 +16,16 @@ interface ControlNeeds {
   subjects: SubjectRegistry;
 }
 
-/** What a person may do to a run. Each is one transaction under the run's lock; dispatching comes after it. */
+/**
+ * What a person may do to a run. Each is one transaction under the run's lock, or part of the manager's; dispatching
+ * comes after it.
+ */
 export class RunControl {
   constructor(private readonly needs: ControlNeeds) {}
 
   /** Nothing new starts; steps that have begun go on to their end. */
-  pause(runId: string): Promise<void> {
-    return this.change(runId, 'pause', ['running'], async (sql) => {
+  pause(runId: string, manager?: EntityManager): Promise<void> {
+    return this.change({ runId, manager, verb: 'pause' }, ['running'], async (sql) => {
       await sql.query(
         `update step set status = 'ready', ring_at = null
          where run_id = $1 and status = 'queued' and lease_until is null`,
@@ -31,15 +35,15 @@ export class RunControl {
     });
   }
 
-  resume(runId: string): Promise<void> {
-    return this.change(runId, 'resume', ['paused'], async (sql) => {
+  resume(runId: string, manager?: EntityManager): Promise<void> {
+    return this.change({ runId, manager, verb: 'resume' }, ['paused'], async (sql) => {
       await changeRun(sql, this.now(), this.needs.subjects, runId, 'running', null);
     });
   }
 
   /** Ends a run: what has not begun never will, what has begun is stopped. */
-  cancel(runId: string, reason: string): Promise<void> {
-    return this.change(runId, 'cancel', ['queued', 'running', 'paused'], async (sql, run) => {
+  cancel(runId: string, reason: string, manager?: EntityManager): Promise<void> {
+    return this.change({ runId, manager, verb: 'cancel' }, ['queued', 'running', 'paused'], async (sql, run) => {
       const now = this.now();
       await sql.query(
         `update step set status = 'cancelled', finished_at = $2, ring_at = null, not_before = null
@@ -65,47 +69,55 @@ export class RunControl {
    * Starts failed, cancelled and operator's steps again, on the same nodes, each with a new execution; all of them, or
    * those with the given keys. The rest of the run goes on from there.
    */
-  retry(runId: string, keys: readonly string[] | null): Promise<void> {
-    return this.change(runId, 'retry', ['running', 'paused', 'failed', 'cancelled'], async (sql, run) => {
-      if (run.status === 'failed' || run.status === 'cancelled') await this.refuseOvertaken(sql, run);
-      const rows = await sql.query<{ key: string }>(
-        `update step set status = 'waiting', execution_id = null, execution_started_at = null, state = '{}',
+  retry(runId: string, keys: readonly string[] | null, manager?: EntityManager): Promise<void> {
+    return this.change(
+      { runId, manager, verb: 'retry' },
+      ['running', 'paused', 'failed', 'cancelled'],
+      async (sql, run) => {
+        if (run.status === 'failed' || run.status === 'cancelled') await this.refuseOvertaken(sql, run);
+        const rows = await sql.query<{ key: string }>(
+          `update step set status = 'waiting', execution_id = null, execution_started_at = null, state = '{}',
            failures = 0, failure = null, reason = null, hint = null, percent = 0, message = null, finished_at = null,
            not_before = null, cancel_tries = 0, log_source = 0
          where run_id = $1 and status = any($2) and ($3::text[] is null or key = any($3)) returning key`,
-        [runId, ['failed', 'cancelled', 'needs-operator'] satisfies StepStatus[], keys],
-      );
-      const missing = (keys ?? []).filter((key) => !rows.some((row) => row.key === key));
-      if (missing.length > 0) throw notThere(runId, missing, 'failed, was cancelled or waits for an operator');
-      if (rows.length === 0) {
-        throw new MusterError('conflict', `cannot retry run ${runId}: none of its steps failed`);
-      }
-      await recountPredecessors(sql, runId);
-      await this.goOn(sql, run);
-      await this.tell(sql, run, 'run.retried', `again: ${rows.map((row) => row.key).join(', ')}`);
-    });
+          [runId, ['failed', 'cancelled', 'needs-operator'] satisfies StepStatus[], keys],
+        );
+        const missing = (keys ?? []).filter((key) => !rows.some((row) => row.key === key));
+        if (missing.length > 0) throw notThere(runId, missing, 'failed, was cancelled or waits for an operator');
+        if (rows.length === 0) {
+          throw new MusterError('conflict', `cannot retry run ${runId}: none of its steps failed`);
+        }
+        await recountPredecessors(sql, runId);
+        await this.goOn(sql, run);
+        await this.tell(sql, run, 'run.retried', `again: ${rows.map((row) => row.key).join(', ')}`);
+      },
+    );
   }
 
   /** Leaves a step out, as if it had succeeded without publishing anything. */
-  skip(runId: string, key: string, why: string): Promise<void> {
-    return this.change(runId, 'skip a step of', ['running', 'paused', 'failed'], async (sql, run) => {
-      const [step] = await sql.query<{ id: string }>(
-        `update step set status = 'skipped', finished_at = $3, reason = $4, failure = null, hint = null
+  skip(runId: string, key: string, why: string, manager?: EntityManager): Promise<void> {
+    return this.change(
+      { runId, manager, verb: 'skip a step of' },
+      ['running', 'paused', 'failed'],
+      async (sql, run) => {
+        const [step] = await sql.query<{ id: string }>(
+          `update step set status = 'skipped', finished_at = $3, reason = $4, failure = null, hint = null
          where run_id = $1 and key = $2 and status = any($5) returning id`,
-        [runId, key, this.now(), why, mayBecome(STEP_TRANSITIONS, 'skipped')],
-      );
-      if (step === undefined) throw notThere(runId, [key], 'can be skipped now');
-      await countDown(sql, [step.id]);
-      await this.tell(sql, run, 'step.skipped', why, { id: step.id, key });
-      const [left] = await sql.query<{ stopped: boolean }>(
-        `select exists (select 1 from step where run_id = $1 and status in ('failed', 'needs-operator')) as stopped`,
-        [runId],
-      );
-      if (left?.stopped === false && (run.status === 'failed' || waitsForOperator(run))) {
-        await this.refuseOvertaken(sql, run);
-        await this.goOn(sql, run);
-      }
-    });
+          [runId, key, this.now(), why, mayBecome(STEP_TRANSITIONS, 'skipped')],
+        );
+        if (step === undefined) throw notThere(runId, [key], 'can be skipped now');
+        await countDown(sql, [step.id]);
+        await this.tell(sql, run, 'step.skipped', why, { id: step.id, key });
+        const [left] = await sql.query<{ stopped: boolean }>(
+          `select exists (select 1 from step where run_id = $1 and status in ('failed', 'needs-operator')) as stopped`,
+          [runId],
+        );
+        if (left?.stopped === false && (run.status === 'failed' || waitsForOperator(run))) {
+          await this.refuseOvertaken(sql, run);
+          await this.goOn(sql, run);
+        }
+      },
+    );
   }
 
   private now(): Date {
@@ -113,12 +125,11 @@ export class RunControl {
   }
 
   private change(
-    runId: string,
-    verb: string,
+    { runId, manager, verb }: { runId: string; manager: EntityManager | undefined; verb: string },
     allowed: readonly RunStatus[],
     work: (sql: Sql, run: RunEntity) => Promise<void>,
   ): Promise<void> {
-    return this.needs.database.transaction(async (sql) => {
+    const locked = async (sql: Sql) => {
       await sql.query('select 1 from run where id = $1 for no key update', [runId]);
       const run = await sql.manager.findOneBy(RunEntity, { id: runId });
       if (run === null) throw new MusterError('not-found', `cannot find run ${runId}`);
@@ -127,7 +138,8 @@ export class RunControl {
       }
       if (run.cancelling) throw new MusterError('conflict', `cannot ${verb} run ${runId}: it is being cancelled`);
       await work(sql, run);
-    });
+    };
+    return manager === undefined ? this.needs.database.transaction(locked) : locked(sqlOf(manager));
   }
 
   /** A later run has changed the subject, so the rest of this plan would work on something else. */

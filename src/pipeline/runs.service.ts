@@ -33,6 +33,11 @@ import { storeRun, type NewRun, type SubmitDependencies } from './submit-run.js'
 
 const LOG_POLL_MS = 300;
 
+/** The transaction that a change of a run is part of; without it, one of its own. */
+interface Steering {
+  manager?: EntityManager;
+}
+
 /** The pipeline as other rooms see it: submit a plan, watch it, steer it. */
 export class RunsService {
   private readonly control: RunControl;
@@ -80,8 +85,11 @@ export class RunsService {
     return findRun(this.outside.database, this.outside.clock, this.outside.settings.stepsPerRun, runId);
   }
 
-  async get(runId: string): Promise<RunView> {
-    const run = await this.find(runId);
+  /** As the manager's transaction sees it, where it is given one. */
+  async get(runId: string, manager?: EntityManager): Promise<RunView> {
+    const { clock, database, settings } = this.outside;
+    const sql = manager === undefined ? database : sqlOf(manager);
+    const run = await findRun(sql, clock, settings.stepsPerRun, runId);
     if (run === null) throw new MusterError('not-found', `cannot find run ${runId}`);
     return run;
   }
@@ -151,31 +159,36 @@ export class RunsService {
     return lastEventNumber(this.outside.database);
   }
 
-  /** Starts failed steps again (all, or those named) and goes on. */
-  async retry(runId: string, options: { steps?: readonly string[] } = {}): Promise<void> {
-    await this.control.retry(runId, options.steps ?? null);
-    await this.nudge(runId);
+  /** Starts failed steps again (all, or those named) and goes on. This and the next: see {@link steered}. */
+  async retry(runId: string, { steps, manager }: { steps?: readonly string[] } & Steering = {}): Promise<void> {
+    await this.control.retry(runId, steps ?? null, manager);
+    await this.steered(runId, manager);
   }
 
-  async skip(runId: string, stepKey: string, why: string): Promise<void> {
+  async skip(runId: string, stepKey: string, why: string, { manager }: Steering = {}): Promise<void> {
     if (why.trim() === '') throw new MusterError('invalid', `cannot skip ${stepKey}: say why`);
-    await this.control.skip(runId, stepKey, why);
-    await this.nudge(runId);
+    await this.control.skip(runId, stepKey, why, manager);
+    await this.steered(runId, manager);
   }
 
-  async pause(runId: string): Promise<void> {
-    await this.control.pause(runId);
+  async pause(runId: string, { manager }: Steering = {}): Promise<void> {
+    await this.control.pause(runId, manager);
   }
 
-  async resume(runId: string): Promise<void> {
-    await this.control.resume(runId);
-    await this.nudge(runId);
+  async resume(runId: string, { manager }: Steering = {}): Promise<void> {
+    await this.control.resume(runId, manager);
+    await this.steered(runId, manager);
   }
 
   /** Asks for the run's end; it is over when nothing is in flight any more. */
-  async cancel(runId: string, reason: string): Promise<void> {
-    await this.control.cancel(runId, reason);
-    await this.nudge(runId);
+  async cancel(runId: string, reason: string, { manager }: Steering = {}): Promise<void> {
+    await this.control.cancel(runId, reason, manager);
+    await this.steered(runId, manager);
+  }
+
+  /** Within the caller's transaction nothing can go on yet: the caller nudges when it is committed, or the sweeper does. */
+  private async steered(runId: string, manager: EntityManager | undefined): Promise<void> {
+    if (manager === undefined) await this.nudge(runId);
   }
 
   /** Resolves when the run is over (succeeded, failed, cancelled) or waits for an operator. */

@@ -25,7 +25,7 @@ export const auditEntry = z
     tokenId: z.string().nullable(),
     action: z.string(),
     subject: z.string(),
-    outcome: z.enum(['done', 'refused']),
+    outcome: z.enum(['asked', 'done', 'refused']).describe('`asked`: about to be done outside of the database'),
     before: z.unknown(),
     after: z.unknown(),
     source: z.string(),

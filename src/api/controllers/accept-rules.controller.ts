@@ -20,10 +20,12 @@ export class AcceptRulesController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof acceptRulesRoutes.create>> {
-    const before = await this.find(body.name);
+    const { name, condition } = body;
+    const before = await this.find(name);
     note.subject = `accept-rules/${body.name}`;
     note.before = before === null ? null : ruleView(before);
-    await this.rules.setAcceptRule(body.name, body.condition, who.name);
+    await note.change((manager) => this.rules.storeAcceptRule(manager, { name, condition, createdBy: who.name }));
+    await this.rules.applyToAll();
     const made = await this.find(body.name);
     if (made === null) throw new MusterError('conflict', `cannot show rule ${body.name}: it was removed just now`);
     return ruleView(made);
@@ -34,7 +36,7 @@ export class AcceptRulesController {
     const rule = await this.find(reference);
     if (rule === null) throw new MusterError('not-found', `cannot find an accept rule named ${reference}`);
     note.before = ruleView(rule);
-    await this.rules.removeAcceptRule(rule.name);
+    await note.change((manager) => this.rules.removeAcceptRule(rule.name, manager));
   }
 
   private async find(reference: string): Promise<AcceptRule | null> {

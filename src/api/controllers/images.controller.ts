@@ -107,10 +107,14 @@ export class ImagesController {
     const { path, sha256 } = await this.uploads.finished(body.upload);
     const [os = '', release = ''] = body.os.split('@');
     const { architecture, variant } = body;
-    const image = imageView(await this.images.importFile({ path, sha256, os, release, architecture, variant }));
+    const brought = await this.images.takeIn({ path, sha256, os, release, architecture, variant });
+    const image = await note.change(async (manager) => {
+      const recorded = imageView(await this.images.record(brought, manager));
+      note.subject = `images/${recorded.name}`;
+      note.after = recorded;
+      return recorded;
+    });
     await this.uploads.forget(body.upload);
-    note.subject = `images/${image.name}`;
-    note.after = image;
     return image;
   }
 
@@ -123,7 +127,8 @@ export class ImagesController {
   @Endpoint(imagesRoutes.delete)
   async delete(@Param('image') id: string, @AuditNote() note: AuditNote): Promise<void> {
     note.before = imageView(await this.images.get(checkedId(id)));
-    await this.images.delete(id);
+    await note.change((manager) => this.images.delete(id, manager));
+    await this.images.collect();
   }
 }
 

@@ -104,10 +104,13 @@ export class MachineOperationsController {
   ): Promise<Machine> {
     const machine = await this.directory.get(reference, who);
     noteBefore(note, machine);
-    await this.operations.abort(machine.id, who.name);
-    const after = await this.directory.get(machine.id, who);
-    note.after = machineForAudit(after);
-    return this.directory.view(after);
+    const aborted = await note.change(async (manager) => {
+      const done = await this.operations.abort(manager, machine.id, who.name);
+      note.after = machineForAudit(done.machine);
+      return done;
+    });
+    if (aborted.run !== null) await this.runs.nudge(aborted.run);
+    return this.directory.view(aborted.machine);
   }
 
   @Endpoint(machinesRoutes.retry)
@@ -124,7 +127,8 @@ export class MachineOperationsController {
         hint: `muster machines commission ${machine.name}`,
       });
     }
-    await this.runs.retry(last.id);
+    await note.change((manager) => this.runs.retry(last.id, { manager }));
+    await this.runs.nudge(last.id);
     return { run: runView(await this.runs.get(last.id), machine.name) };
   }
 

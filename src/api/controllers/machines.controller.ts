@@ -1,4 +1,5 @@
 import { Controller, Inject, Param } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
 import type { Principal } from '../../access/index.js';
 import { BootSessions, MachinesService, type Machine as StoredMachine } from '../../machines/index.js';
 import { RunsService } from '../../pipeline/index.js';
@@ -64,8 +65,11 @@ export class MachinesController {
     note.subject = `machines/${body.name}`;
     const power = this.powerRecord(body.power);
     const pool = body.pool ?? who.pool ?? undefined;
-    const machine = await this.machines.declare({ ...body, pool, power }, who.name);
-    note.after = machineForAudit(machine);
+    const machine = await note.change(async (manager) => {
+      const declared = await this.machines.declare({ ...body, pool, power }, who.name, manager);
+      note.after = machineForAudit(declared);
+      return declared;
+    });
     return this.directory.view(machine);
   }
 
@@ -78,10 +82,11 @@ export class MachinesController {
   ): Promise<Machine> {
     const before = await this.directory.get(reference, who);
     if (body.pool !== undefined) refuseOutsidePool(who, body.pool, `pool ${body.pool}`);
-    return this.noted(note, before, async () => {
-      if (body.power !== undefined) await this.machines.setPower(before.id, this.powerRecord(body.power), who.name);
+    return this.noted(note, before, async (manager) => {
+      const { id } = before;
+      if (body.power !== undefined) await this.machines.setPower(id, this.powerRecord(body.power), who.name, manager);
       const description = descriptionOf(before, body);
-      if (Object.keys(description).length > 0) await this.machines.describe(before.id, description, who.name);
+      if (Object.keys(description).length > 0) await this.machines.describe(id, description, who.name, manager);
     });
   }
 
@@ -93,7 +98,7 @@ export class MachinesController {
   ): Promise<void> {
     const machine = await this.directory.get(reference, who);
     note.before = machineForAudit(machine);
-    await this.machines.remove(machine.id, who.name);
+    await note.change((manager) => this.machines.remove(machine.id, who.name, manager));
   }
 
   @Endpoint(machinesRoutes.accept)
@@ -103,7 +108,7 @@ export class MachinesController {
     @AuditNote() note: AuditNote,
   ): Promise<Machine> {
     const machine = await this.directory.get(reference, who);
-    return this.noted(note, machine, () => this.machines.accept(machine.id, who.name));
+    return this.noted(note, machine, (manager) => this.machines.accept(machine.id, who.name, manager));
   }
 
   @Endpoint(machinesRoutes.markBroken)
@@ -114,8 +119,15 @@ export class MachinesController {
     @AuditNote() note: AuditNote,
   ): Promise<Machine> {
     const machine = await this.directory.get(reference, who);
-    await this.stopRuns(machine.id, `${machine.name} was marked broken by ${who.name}`);
-    return this.noted(note, machine, () => this.machines.markBroken(machine, body.why, who.name));
+    const open = await this.runs.list({ subject: { kind: 'machine', id: machine.id }, open: true });
+    const going = open.filter((run) => !run.cancelling);
+    const view = await this.noted(note, machine, async (manager) => {
+      const reason = `${machine.name} was marked broken by ${who.name}`;
+      for (const run of going) await this.runs.cancel(run.id, reason, { manager });
+      await this.machines.markBroken(machine, body.why, who.name, manager);
+    });
+    for (const run of going) await this.runs.nudge(run.id);
+    return view;
   }
 
   @Endpoint(machinesRoutes.power)
@@ -123,8 +135,11 @@ export class MachinesController {
     @Param('machine') reference: string,
     @GivenBody() body: BodyOf<typeof machinesRoutes.power>,
     @Who() who: Principal,
+    @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof machinesRoutes.power>> {
-    const { id } = await this.directory.get(reference, who);
+    const { id, name } = await this.directory.get(reference, who);
+    note.subject = `machines/${name}`;
+    await note.announce();
     await this.power[body.action](id);
     return { state: await this.power.status(id) };
   }
@@ -167,12 +182,19 @@ export class MachinesController {
     return { items: events.map(machineEventView) };
   }
 
-  private async noted(note: AuditNote, before: StoredMachine, work: () => Promise<unknown>): Promise<Machine> {
+  private async noted(
+    note: AuditNote,
+    before: StoredMachine,
+    work: (manager: EntityManager) => Promise<unknown>,
+  ): Promise<Machine> {
     note.subject = `machines/${before.name}`;
     note.before = machineForAudit(before);
-    await work();
-    const after = await this.machines.get(before.id);
-    note.after = machineForAudit(after);
+    const after = await note.change(async (manager) => {
+      await work(manager);
+      const changed = await this.machines.get(before.id, manager);
+      note.after = machineForAudit(changed);
+      return changed;
+    });
     return this.directory.view(after);
   }
 
@@ -180,11 +202,6 @@ export class MachinesController {
     this.drivers.validate(given.driver, given.parameters);
     const { open, secret } = this.drivers.splitSecrets(given.driver, given.parameters);
     return { driver: given.driver, parameters: open, secrets: secret };
-  }
-
-  private async stopRuns(machineId: string, reason: string): Promise<void> {
-    const open = await this.runs.list({ subject: { kind: 'machine', id: machineId }, open: true });
-    for (const run of open) if (!run.cancelling) await this.runs.cancel(run.id, reason);
   }
 }
 

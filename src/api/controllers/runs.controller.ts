@@ -1,5 +1,6 @@
 import { Controller, Inject, Param, Req, Res } from '@nestjs/common';
 import type { Request, Response } from 'express';
+import type { EntityManager } from 'typeorm';
 import { expectedNames } from '../../bundles/index.js';
 import { MusterError } from '../../error.js';
 import { RunsService, type RunSummary } from '../../pipeline/index.js';
@@ -87,12 +88,12 @@ export class RunsController {
 
   @Endpoint(runsRoutes.pause)
   pause(@Param('run') id: string, @AuditNote() note: AuditNote): Promise<Run> {
-    return this.change(id, note, () => this.runs.pause(id));
+    return this.change(id, note, (manager) => this.runs.pause(id, { manager }));
   }
 
   @Endpoint(runsRoutes.resume)
   resume(@Param('run') id: string, @AuditNote() note: AuditNote): Promise<Run> {
-    return this.change(id, note, () => this.runs.resume(id));
+    return this.change(id, note, (manager) => this.runs.resume(id, { manager }));
   }
 
   @Endpoint(runsRoutes.retry)
@@ -101,12 +102,12 @@ export class RunsController {
     @GivenBody() body: BodyOf<typeof runsRoutes.retry>,
     @AuditNote() note: AuditNote,
   ): Promise<Run> {
-    return this.change(id, note, () => this.runs.retry(id, { steps: body.steps }));
+    return this.change(id, note, (manager) => this.runs.retry(id, { steps: body.steps, manager }));
   }
 
   @Endpoint(runsRoutes.cancel)
   cancel(@Param('run') id: string, @Who() who: Principal, @AuditNote() note: AuditNote): Promise<Run> {
-    return this.change(id, note, () => this.runs.cancel(id, `cancelled by ${who.name}`));
+    return this.change(id, note, (manager) => this.runs.cancel(id, `cancelled by ${who.name}`, { manager }));
   }
 
   @Endpoint(runsRoutes.skip)
@@ -117,15 +118,19 @@ export class RunsController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<Run> {
-    return this.change(id, note, () => this.runs.skip(id, keyOf(step), `${body.why} (${who.name})`));
+    const why = `${body.why} (${who.name})`;
+    return this.change(id, note, (manager) => this.runs.skip(id, keyOf(step), why, { manager }));
   }
 
-  private async change(id: string, note: AuditNote, work: () => Promise<void>): Promise<Run> {
+  private async change(id: string, note: AuditNote, work: (manager: EntityManager) => Promise<void>): Promise<Run> {
     const before = await this.runs.get(checkedId(id));
     note.before = { status: before.status };
-    await work();
+    await note.change(async (manager) => {
+      await work(manager);
+      note.after = { status: (await this.runs.get(id, manager)).status };
+    });
+    await this.runs.nudge(id);
     const run = await this.runs.get(id);
-    note.after = { status: run.status };
     return runView(run, await this.names.nameOf(run.subject));
   }
 }
