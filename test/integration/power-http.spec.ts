@@ -13,6 +13,7 @@ type Answer = (request: IncomingMessage, response: ServerResponse, body: string)
 
 const dir = mkdtempSync(join(tmpdir(), 'muster-power-http-'));
 const servers: Server[] = [];
+const BASIC = `Basic ${Buffer.from('ada:secret').toString('base64')}`;
 let seen: { url: string; authorization: string | undefined }[] = [];
 let tls: { key: string; cert: string };
 
@@ -114,7 +115,101 @@ describe('a Redfish service', () => {
     const url = await serve(wellBehaved, true);
     const fingerprint = new X509Certificate(tls.cert).fingerprint256;
     expect(await driver.status(target(url, { fingerprint }), signal())).toBe('on');
-    expect(seen[0]?.authorization).toBe(`Basic ${Buffer.from('ada:secret').toString('base64')}`);
+    expect(seen.map(({ authorization }) => authorization)).toEqual([undefined, BASIC, BASIC]);
+  });
+
+  describe('with sessions', () => {
+    /** As DSP0266 has them; `make` answers whoever wants one. */
+    const withSessions = (make: Answer) => {
+      const open = new Set<string>();
+      const asked: string[] = [];
+      const answer: Answer = (request, response, body) => {
+        const { method = '', url = '', headers } = request;
+        const token = String(headers['x-auth-token'] ?? '');
+        asked.push(`${method} ${url} ${open.has(token) ? 'by session' : (headers.authorization ?? 'by nobody')}`);
+        if (url === '/redfish/v1/') {
+          const sessions = { '@odata.id': '/redfish/v1/SessionService/Sessions' };
+          json({ Systems: { '@odata.id': '/redfish/v1/Systems' }, Links: { Sessions: sessions } })(
+            request,
+            response,
+            body,
+          );
+        } else if (method === 'POST' && url === '/redfish/v1/SessionService/Sessions') {
+          open.add('token-1');
+          make(request, response, body);
+        } else if (!open.has(token) && headers.authorization !== BASIC) response.writeHead(401).end();
+        else if (method === 'DELETE') {
+          open.delete(token);
+          response.writeHead(204).end();
+        } else wellBehaved(request, response, body);
+      };
+      return { open, asked, answer };
+    };
+    const made: Answer = (_, response, body) => {
+      expect(JSON.parse(body)).toEqual({ UserName: 'ada', Password: 'secret' });
+      const headers = { 'X-Auth-Token': 'token-1', Location: '/redfish/v1/SessionService/Sessions/1' };
+      response.writeHead(201, headers).end('{}');
+    };
+    const ROOT = 'GET /redfish/v1/ by nobody';
+    const LOGIN = 'POST /redfish/v1/SessionService/Sessions by nobody';
+
+    it('is told the password once, and left without a session', async () => {
+      const { open, asked, answer } = withSessions(made);
+      expect(await driver.status(target(await serve(answer)), signal())).toBe('on');
+      expect(asked).toEqual([
+        ROOT,
+        LOGIN,
+        'GET /redfish/v1/Systems by session',
+        'GET /redfish/v1/Systems/1 by session',
+        'DELETE /redfish/v1/SessionService/Sessions/1 by session',
+      ]);
+      expect(open.size).toBe(0);
+    });
+
+    it('is left without one also where it cannot do what is asked, or its caller has gone', async () => {
+      const { open, answer } = withSessions(made);
+      const url = await serve(answer);
+      await expect(driver.status(target(url, { system: 'none' }), signal())).rejects.toMatchObject({
+        failure: 'misconfigured',
+      });
+      expect(open.size).toBe(0);
+      const leaving = new AbortController();
+      const gone = withSessions((request, response, body) => {
+        made(request, response, body);
+        setTimeout(() => leaving.abort(), 50);
+      });
+      const slow: Answer = (request, response, body) => {
+        if (request.url === '/redfish/v1/Systems') return; // never answered
+        gone.answer(request, response, body);
+      };
+      await expect(driver.status(target(await serve(slow)), leaving.signal)).rejects.toThrow();
+      expect(gone.open.size).toBe(0);
+    });
+
+    it.each<[string, Answer]>([
+      ['has none left', (_, response) => response.writeHead(503).end()],
+      ['has another kind', (_, response) => response.writeHead(201).end('{}')],
+    ])('and %s is told the password with each request', async (_, make) => {
+      const { asked, answer } = withSessions(make);
+      expect(await driver.status(target(await serve(answer)), signal())).toBe('on');
+      expect(asked).toEqual([ROOT, LOGIN, `GET /redfish/v1/Systems ${BASIC}`, `GET /redfish/v1/Systems/1 ${BASIC}`]);
+    });
+
+    it('that does not know the password is not asked with it again', async () => {
+      const { asked, answer } = withSessions((_, response) => response.writeHead(401).end());
+      await expect(driver.status(target(await serve(answer)), signal())).rejects.toMatchObject({
+        failure: 'misconfigured',
+      });
+      expect(asked).toEqual([ROOT, LOGIN]);
+    });
+
+    it('that sends its sessions elsewhere is refused', async () => {
+      const url = await serve(
+        json({ Systems: { '@odata.id': '/s' }, Links: { Sessions: { '@odata.id': 'http://evil.example/Sessions' } } }),
+      );
+      await expect(driver.status(target(url), signal())).rejects.toMatchObject({ failure: 'refused' });
+      expect(seen).toHaveLength(1);
+    });
   });
 
   it('that cannot be told to boot from the network says so', async () => {

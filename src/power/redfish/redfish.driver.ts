@@ -5,7 +5,7 @@ import type { PowerDriver, PowerParameter, PowerState, PowerTarget } from '../po
 import { type RedfishAccess, RedfishSession } from './redfish-session.js';
 
 const link = z.looseObject({ '@odata.id': z.string() });
-const serviceRoot = z.looseObject({ Systems: link });
+const serviceRoot = z.looseObject({ Systems: link, Links: z.looseObject({ Sessions: link.optional() }).nullish() });
 const collection = z.looseObject({ Members: z.array(link).max(1000) });
 const computerSystem = z.looseObject({
   Id: z.string().optional(),
@@ -61,52 +61,61 @@ export class RedfishPowerDriver implements PowerDriver {
   constructor(private readonly options: { allowLocal: boolean }) {}
 
   async on(target: PowerTarget, signal: AbortSignal): Promise<void> {
-    const { session, system } = await this.open(target, signal);
-    if (stateOf(system.value) !== 'on') await reset(session, system, ['On', 'ForceOn', 'PushPowerButton']);
+    await this.within(target, signal, async (session, system) => {
+      if (stateOf(system.value) !== 'on') await reset(session, system, ['On', 'ForceOn', 'PushPowerButton']);
+    });
   }
 
   async off(target: PowerTarget, signal: AbortSignal): Promise<void> {
-    const { session, system } = await this.open(target, signal);
-    if (stateOf(system.value) !== 'off') await reset(session, system, ['ForceOff', 'PushPowerButton']);
+    await this.within(target, signal, async (session, system) => {
+      if (stateOf(system.value) !== 'off') await reset(session, system, ['ForceOff', 'PushPowerButton']);
+    });
   }
 
   async cycle(target: PowerTarget, signal: AbortSignal): Promise<void> {
-    const { session, system } = await this.open(target, signal);
-    const wanted = stateOf(system.value) === 'off' ? ['On', 'ForceOn'] : ['PowerCycle', 'ForceRestart'];
-    await reset(session, system, wanted);
+    await this.within(target, signal, async (session, system) => {
+      const wanted = stateOf(system.value) === 'off' ? ['On', 'ForceOn'] : ['PowerCycle', 'ForceRestart'];
+      await reset(session, system, wanted);
+    });
   }
 
   async status(target: PowerTarget, signal: AbortSignal): Promise<PowerState> {
-    const { system } = await this.open(target, signal);
-    return stateOf(system.value);
+    return this.within(target, signal, (_, system) => stateOf(system.value));
   }
 
   async bootOnceFromNetwork(target: PowerTarget, signal: AbortSignal): Promise<boolean> {
-    const { session, system } = await this.open(target, signal);
-    const targets = system.value.Boot?.['BootSourceOverrideTarget@Redfish.AllowableValues'];
-    if (system.value.Boot == null || targets?.includes('Pxe') === false) return false;
-    const boot = { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: 'Pxe' };
-    await session.patch(system.path, { Boot: boot }, system.etag);
-    return true;
+    return this.within(target, signal, async (session, system) => {
+      const targets = system.value.Boot?.['BootSourceOverrideTarget@Redfish.AllowableValues'];
+      if (system.value.Boot == null || targets?.includes('Pxe') === false) return false;
+      const boot = { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: 'Pxe' };
+      await session.patch(system.path, { Boot: boot }, system.etag);
+      return true;
+    });
   }
 
   async uuid(target: PowerTarget, signal: AbortSignal): Promise<string | null> {
-    const { system } = await this.open(target, signal);
-    return system.value.UUID?.toLowerCase() ?? null;
+    return this.within(target, signal, (_, system) => system.value.UUID?.toLowerCase() ?? null);
   }
 
-  private async open(
+  /** Logs in, looks at the system, acts, logs out. */
+  private async within<Result>(
     target: PowerTarget,
     signal: AbortSignal,
-  ): Promise<{ session: RedfishSession; system: FoundSystem }> {
+    act: (session: RedfishSession, system: FoundSystem) => Result | Promise<Result>,
+  ): Promise<Result> {
     const session = new RedfishSession(accessOf(target, this.options.allowLocal), signal);
-    const root = await session.get('/redfish/v1/', serviceRoot);
-    const { value } = await session.get(root.value.Systems['@odata.id'], collection);
-    const path = chooseSystem(
-      value.Members.map((member) => member['@odata.id']),
-      target.parameters['system'],
-    );
-    return { session, system: { path, ...(await session.get(path, computerSystem)) } };
+    const { value: root } = await session.get('/redfish/v1/', serviceRoot);
+    await session.logIn(root.Links?.Sessions?.['@odata.id']);
+    try {
+      const { value } = await session.get(root.Systems['@odata.id'], collection);
+      const path = chooseSystem(
+        value.Members.map((member) => member['@odata.id']),
+        target.parameters['system'],
+      );
+      return await act(session, { path, ...(await session.get(path, computerSystem)) });
+    } finally {
+      await session.logOut();
+    }
   }
 }
 
