@@ -21,6 +21,7 @@ import { CloudsController } from './controllers/clouds.controller.js';
 import { DeploymentsController } from './controllers/deployments.controller.js';
 import { DoctorController } from './controllers/doctor.controller.js';
 import { EventsController } from './controllers/events.controller.js';
+import { ExportsController } from './controllers/exports.controller.js';
 import { ImagesController } from './controllers/images.controller.js';
 import { LeasesController } from './controllers/leases.controller.js';
 import { MachineOperationsController } from './controllers/machine-operations.controller.js';
@@ -69,6 +70,7 @@ import { SubjectNames } from './subject-names.js';
     DeploymentsController,
     NodesController,
     ChangesController,
+    ExportsController,
     SchedulesController,
     BundlesController,
     CloudsController,

@@ -80,12 +80,9 @@ export class LibraryAnswers {
 function detailOf(role: RoleDefinition, test: string | null): RoleDetail {
   return {
     ...summaryOf(role),
-    options: [...role.options].map(([option, { type, default: value, choices, description }]) => ({
-      name: option,
-      type,
-      default: value,
-      choices,
-      description,
+    options: [...role.options].map(([option, { type, default: value, choices, description, secret }]) => ({
+      ...{ name: option, type, default: value },
+      ...{ choices, description, secret },
     })),
     requires: endpointsOf(role.requires),
     provides: endpointsOf(role.provides),

@@ -1,38 +1,16 @@
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FIXTURE_BUNDLES, fixtureBundle, fixtureBundleNames } from '../../test/support/fixture-bundles.js';
 import { fixtureRoles } from '../../test/support/fixture-roles.js';
-import { readBundle } from '../cli/bundle-files.js';
-import type { BundleFile } from './bundle-file.js';
 import { compileBundle } from './compile.js';
 import { formatDiagnostics } from './diagnostics.js';
 import { loadBundle } from './load-bundle.js';
 
-const FOLDER = join(import.meta.dirname, '../../test/fixtures/bundles');
 const roles = fixtureRoles();
-const names = readdirSync(FOLDER, { withFileTypes: true }).flatMap((entry) =>
-  entry.isDirectory() ? [entry.name] : [],
-);
-
-/** The files of a case, as `muster up` would send them. */
-function filesOf(name: string): BundleFile[] {
-  const folder = join(FOLDER, name);
-  const found = readdirSync(folder).filter((file) => file.startsWith('overlay-'));
-  const { files, overlays } = readBundle(
-    folder,
-    found.sort().map((file) => join(folder, file)),
-  );
-  const layers = [files[0]!.path, ...overlays];
-  const sent = files.map(({ path, text, encoding }): BundleFile => ({
-    ...{ name: path, text },
-    ...(encoding ? { encoding } : {}),
-    ...(layers.includes(path) ? {} : { attached: true as const }),
-  }));
-  return [...layers.map((path) => sent.find((file) => file.name === path)!), ...sent.filter((file) => file.attached)];
-}
+const names = fixtureBundleNames();
 
 function made(name: string): string {
-  const loaded = loadBundle(filesOf(name), roles);
+  const loaded = loadBundle(fixtureBundle(name), roles);
   const { bundle, diagnostics } = loaded;
   if (bundle === null) return `${formatDiagnostics(diagnostics)}\n`;
   const { nodes, units, plan, outputs, ...compiled } = compileBundle({ bundle, roles: loaded.roles });
@@ -63,14 +41,14 @@ function made(name: string): string {
 
 describe('a bundle of the shape of', () => {
   it.each(names)('%s makes what is expected', async (name) => {
-    await expect(made(name)).toMatchFileSnapshot(join(FOLDER, name, 'expected.txt'));
+    await expect(made(name)).toMatchFileSnapshot(join(FIXTURE_BUNDLES, name, 'expected.txt'));
   });
 
   it.each(['kubernetes-core', 'canonical-kubernetes', 'canonical-kubernetes-smaller', 'openstack-base'])(
     '%s, as it is published, is compiled without an error, and twice the same to the byte',
     (name) => {
       const compile = () => {
-        const { bundle, ...loaded } = loadBundle(filesOf(name), fixtureRoles());
+        const { bundle, ...loaded } = loadBundle(fixtureBundle(name), fixtureRoles());
         expect(loaded.diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
         return compileBundle({ bundle: bundle!, roles: loaded.roles });
       };
@@ -82,7 +60,7 @@ describe('a bundle of the shape of', () => {
   );
 
   it('openstack-base has its 59 relations', () => {
-    const { bundle } = loadBundle(filesOf('openstack-base'), roles);
+    const { bundle } = loadBundle(fixtureBundle('openstack-base'), roles);
     expect(bundle?.relations.length).toBe(59);
     expect(bundle?.applications.size).toBe(27);
   });

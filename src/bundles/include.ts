@@ -3,7 +3,8 @@ import type { Diagnostics } from './diagnostics.js';
 import { expectedNames } from './near-miss.js';
 import type { Located } from './source.js';
 
-const INCLUDE = /^include-(file|base64):\/\/(.*)$/s;
+/** What an option says to have a file in its place. */
+export const INCLUDE = /^include-(file|base64):\/\/(.*)$/s;
 
 /** `include-file://` and `include-base64://` in values of options and annotations. */
 export class Includes {

@@ -37,6 +37,12 @@ export function loadBundle(files: readonly BundleFile[], library: RoleLibrary): 
 
 /** Null where the shape is not right. */
 function readLayers(files: readonly BundleFile[], diagnostics: Diagnostics): Bundle | null {
+  const root = readRoot(files, diagnostics);
+  return root === null ? null : bundleFrom(root, diagnostics, new Includes(files, diagnostics));
+}
+
+/** All layers as one tree, includes not yet resolved; null where its shape is not right, which is told. */
+export function readRoot(files: readonly BundleFile[], diagnostics: Diagnostics): YamlNode | null {
   const layers = files.filter((file) => file.attached !== true);
   const trees = layers.map((file) => parseYaml(file, diagnostics));
   const [first, ...overlays] = trees.flatMap((tree) => tree ?? []);
@@ -47,6 +53,5 @@ function readLayers(files: readonly BundleFile[], diagnostics: Diagnostics): Bun
     return null;
   }
   const root = overlays.reduce((base: YamlNode, overlay) => applyOverlay(base, overlay, diagnostics), first);
-  if (!checkShape(root, bundleSchema, diagnostics)) return null;
-  return bundleFrom(root, diagnostics, new Includes(files, diagnostics));
+  return checkShape(root, bundleSchema, diagnostics) ? root : null;
 }

@@ -118,6 +118,7 @@ const option = object({
   description: text,
   choices: texts.optional(),
   from: text.optional().describe("The bundle's own setting that is the default: network.fan.overlay"),
+  secret: flag.optional().describe('A password or key: no diff shows it, and an exported bundle leaves it out'),
 });
 
 const occasions = ['apply', 'verify', 'remove', 'action'] as const;

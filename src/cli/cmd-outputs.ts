@@ -1,8 +1,8 @@
-import { chmodSync, writeFileSync } from 'node:fs';
 import { deploymentsRoutes } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { fields } from './format.js';
+import { writePrivate } from './private-files.js';
 
 /** `muster outputs`: what a bundle gives to those who use it, such as a cluster's kubeconfig. */
 export const registerOutputs: Register = (program, context) => {
@@ -36,14 +36,7 @@ async function open(context: CliContext, deployment: string, name: string, save:
     context.print(context.json ? JSON.stringify(output) : text(output.value));
     return;
   }
-  try {
-    // A file that is there already keeps its mode.
-    writeFileSync(save, '', { mode: 0o600 });
-    chmodSync(save, 0o600);
-    writeFileSync(save, `${text(output.value)}\n`);
-  } catch (error) {
-    throw new CliError(EXIT.failed, `cannot write ${save}: ${error instanceof Error ? error.message : String(error)}`);
-  }
+  writePrivate(save, `${text(output.value)}\n`);
   context.print(`${name} is in ${save}`);
 }
 

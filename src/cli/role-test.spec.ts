@@ -10,8 +10,8 @@ const role: RoleDetail = {
   subordinate: false,
   bases: ['debian@12'],
   options: [
-    { name: 'port', type: 'int', default: 8080, choices: [], description: 'a port' },
-    { name: 'greeting', type: 'string', default: 'Hello', choices: [], description: 'a text' },
+    { name: 'port', type: 'int', default: 8080, choices: [], secret: false, description: 'a port' },
+    { name: 'greeting', type: 'string', default: 'Hello', choices: [], secret: false, description: 'a text' },
   ],
   requires: [],
   provides: [],

@@ -7,6 +7,7 @@ import { registerChange } from './cmd-change.js';
 import { registerCompletion } from './cmd-completion.js';
 import { registerClouds } from './cmd-clouds.js';
 import { registerDown } from './cmd-down.js';
+import { registerExport } from './cmd-export.js';
 import { registerFan } from './cmd-fan.js';
 import { registerImages } from './cmd-images.js';
 import { registerLeases } from './cmd-leases.js';
@@ -36,6 +37,7 @@ const COMMANDS: readonly Register[] = [
   registerSchedules,
   registerSsh,
   registerOutputs,
+  registerExport,
   registerNodes,
   registerMachines,
   registerAcceptRules,

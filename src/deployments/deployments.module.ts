@@ -19,6 +19,7 @@ import { DeploymentOwner } from './deployment-owner.js';
 import { DeploymentPlanner } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { DeploymentsService } from './deployments.service.js';
+import { ExportService } from './export.service.js';
 import { ForgetUnitHandler } from './forget-unit.handler.js';
 import { ForgetNodeHandler } from './forget-node.handler.js';
 import { KnownNodeHandler } from './known-node.handler.js';
@@ -50,6 +51,7 @@ import { VerifyService } from './verify.service.js';
     ContainersService,
     TeardownService,
     VerifyService,
+    ExportService,
     BundleOutputs,
   ],
   exports: [
@@ -58,6 +60,7 @@ import { VerifyService } from './verify.service.js';
     ContainersService,
     TeardownService,
     VerifyService,
+    ExportService,
     BundleOutputs,
     ArchivesModule,
   ],

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import type { Diagnostic, Setting } from '../bundles/index.js';
+import { SECRET_SHOWN, type Diagnostic, type Setting } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type PlanEstimate, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
@@ -122,6 +122,16 @@ export class DeploymentsService {
   /** What a deployment is with settings over those that it has. */
   withSettings(deployment: Deployment, settings: readonly Setting[]): Wanted {
     return withSettings(deployment, settings, (files) => this.records.bundleOf(files));
+  }
+
+  /** Settings as people may see them: `etcd.port=2381`, and of a secret no value. */
+  shownSettings(deployment: Deployment, settings: readonly Setting[]): string {
+    const { bundle, roles } = this.compiled(deployment);
+    const isSecret = ({ application, option }: Setting) =>
+      roles.get(bundle.applications.get(application)?.role.value ?? '')?.options.get(option)?.secret === true;
+    return settings
+      .map((each) => `${each.application}.${each.option}=${isSecret(each) ? SECRET_SHOWN : each.value}`)
+      .join(' ');
   }
 
   /** Takes a deployment that is there to other files or options. */

@@ -6,6 +6,7 @@ export { Deployment, type DeploymentOptions } from './deployment.entity.js';
 export { DeploymentsModule } from './deployments.module.js';
 export type { UpRequest } from './deployment-planner.js';
 export { DeploymentsService, type DeploymentPreview } from './deployments.service.js';
+export { ExportService } from './export.service.js';
 export { Node } from './node.entity.js';
 export { Schedule } from './schedules/schedule.entity.js';
 export type { ScheduleFiring } from './schedules/schedule-firing.entity.js';

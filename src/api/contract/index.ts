@@ -2,6 +2,7 @@ import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
 import { changesRoutes } from './changes.js';
 import { cloudsRoutes } from './clouds.js';
 import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
+import { exportsRoutes } from './exports.js';
 import { imagesRoutes } from './images.js';
 import { acceptRulesRoutes, machinesRoutes } from './machines.js';
 import { leasesRoutes, reservationsRoutes, subnetsRoutes } from './networks.js';
@@ -15,6 +16,7 @@ export * from './access.js';
 export * from './changes.js';
 export * from './clouds.js';
 export * from './deployments.js';
+export * from './exports.js';
 export * from './images.js';
 export * from './machines.js';
 export * from './networks.js';
@@ -33,6 +35,7 @@ export const ALL_ROUTES: readonly Route[] = [
   deploymentsRoutes,
   nodesRoutes,
   changesRoutes,
+  exportsRoutes,
   schedulesRoutes,
   bundlesRoutes,
   cloudsRoutes,

@@ -23,6 +23,7 @@ export const roleDetail = roleSummary
         type: z.string(),
         default: z.union([z.string(), z.number(), z.boolean()]).nullable(),
         choices: z.array(z.string()),
+        secret: z.boolean(),
         description: z.string(),
       }),
     ),

@@ -33,7 +33,7 @@ export class ChangesController {
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
     return this.started.begin(reference, note, (deployment) => {
-      const said = settings.map(({ application, option, value }) => `${application}.${option}=${value}`).join(' ');
+      const said = settings.length === 0 ? '' : this.deployments.shownSettings(deployment, settings);
       const title = `${action} ${deployment.name} ${[...replace, said].join(' ')}`.trim().slice(0, 200);
       const wanted = this.deployments.withSettings(deployment, settings);
       return Promise.resolve((manager) =>

@@ -10,6 +10,8 @@ export interface RoleOption {
   choices: string[];
   /** The bundle's own setting that goes before the default. */
   from: string | null;
+  /** Shown by no diff and in no title, and left out of an exported bundle. */
+  secret: boolean;
 }
 
 /** The value of an option as its type has it, or null where it cannot be. `written` is what stands in the file. */

@@ -175,7 +175,10 @@ class RoleReader {
       description: String(yaml.description),
       choices: (yaml.choices ?? []).map(String),
       from: yaml.from === undefined ? null : String(yaml.from),
+      secret: yaml.secret ?? false,
     };
+    if (option.secret && option.type !== 'string')
+      this.diagnostics.error(this.at(['options', name, 'secret']), `option "${name}" cannot be secret`, 'type: string');
     if (yaml.default === undefined) return option;
     const written = textOf(nodeAt(this.root, ['options', name, 'default']));
     const read = readOption(option, yaml.default, written);

@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { route } from './route.js';
+
+const exportedFile = z.object({
+  path: z.string().describe('From the folder of the bundle'),
+  text: z.string().nullable().describe('null: a secret, which was not asked for'),
+  encoding: z.literal('base64').optional(),
+  kind: z.enum(['role', 'value', 'secret']),
+});
+
+export const exportedBundle = z
+  .object({
+    text: z.string(),
+    files: z.array(exportedFile).describe('What goes beside it: its own roles, and values that do not stand in it'),
+  })
+  .meta({ id: 'ExportedBundle' });
+export type ExportedBundle = z.infer<typeof exportedBundle>;
+
+/** What a deployment gives to those who go on with it elsewhere. */
+export const exportsRoutes = {
+  bundle: route({
+    id: 'deployments.export',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/export',
+    summary: 'A bundle that gives the same plan: overlays, settings and what they include are laid into it',
+    role: 'operator',
+    body: z.strictObject({
+      withSecrets: z.boolean().default(false).describe('With the values of options whose role says they are secret'),
+    }),
+    response: exportedBundle,
+  }),
+};
