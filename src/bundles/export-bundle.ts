@@ -135,7 +135,7 @@ function withBase(root: YamlMap, base: Base): YamlEntry {
 
 function textOfTree(root: YamlMap, heading: readonly string[]): string {
   const document = new Document(null, { version: '1.2', customTags: asWritten });
-  document.contents = yamlOf(root) as never;
+  document.contents = yamlOf(root);
   document.commentBefore = heading.map((line) => ` ${line}`).join('\n');
   return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }

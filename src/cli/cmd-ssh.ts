@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { deploymentsRoutes, type Connection } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT, type ExitCode } from './exit-code.js';
+import { quote, SSH_OPTIONS } from './ssh-options.js';
 
 type Hop = Omit<Connection, 'via'>;
 
@@ -64,14 +65,9 @@ function sshArguments(connection: Hop, folder: string): string[] {
   writeFileSync(key, connection.privateKey, { mode: 0o600 });
   writeFileSync(hosts, connection.hostKeys.map((hostKey) => `${alias} ${hostKey}\n`).join(''), { mode: 0o600 });
   const options = {
-    IdentitiesOnly: 'yes',
-    IdentityAgent: 'none',
+    ...SSH_OPTIONS,
     UserKnownHostsFile: hosts,
-    GlobalKnownHostsFile: '/dev/null',
-    StrictHostKeyChecking: 'yes',
     HostKeyAlias: alias,
-    // Old group exchange is refused on our side as well.
-    KexAlgorithms: 'curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256',
     LogLevel: 'ERROR',
   };
   const flags = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
@@ -105,9 +101,4 @@ function execute(context: CliContext, argv: string[]): Promise<ExitCode> {
     child.once('error', (error) => reject(new CliError(EXIT.failed, `cannot start ssh: ${error.message}`)));
     child.once('exit', (code) => resolve((code ?? EXIT.failed) as ExitCode));
   });
-}
-
-/** For the remote shell, so that what was one argument stays one. */
-function quote(argument: string): string {
-  return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }

@@ -10,6 +10,7 @@ import { registerDown } from './cmd-down.js';
 import { registerExport } from './cmd-export.js';
 import { registerFan } from './cmd-fan.js';
 import { registerImages } from './cmd-images.js';
+import { registerInventory } from './cmd-inventory.js';
 import { registerLeases } from './cmd-leases.js';
 import { registerLogs } from './cmd-logs.js';
 import { registerMachines } from './cmd-machines.js';
@@ -18,6 +19,7 @@ import { registerNodes } from './cmd-nodes.js';
 import { registerRuns } from './cmd-runs.js';
 import { registerSchedules } from './cmd-schedules.js';
 import { registerSsh } from './cmd-ssh.js';
+import { registerSshConfig } from './cmd-ssh-config.js';
 import { registerStatus } from './cmd-status.js';
 import { registerSubnets } from './cmd-subnets.js';
 import { registerTokens } from './cmd-tokens.js';
@@ -38,6 +40,8 @@ const COMMANDS: readonly Register[] = [
   registerSsh,
   registerOutputs,
   registerExport,
+  registerSshConfig,
+  registerInventory,
   registerNodes,
   registerMachines,
   registerAcceptRules,

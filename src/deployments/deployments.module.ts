@@ -25,6 +25,7 @@ import { ForgetNodeHandler } from './forget-node.handler.js';
 import { KnownNodeHandler } from './known-node.handler.js';
 import { LaidDownHandler } from './laid-down.handler.js';
 import { DeploymentNodes } from './node-directory.js';
+import { ReachService } from './reach.service.js';
 import { RecordNodeHandler } from './record-node.handler.js';
 import { RemoveDeploymentHandler } from './remove-deployment.handler.js';
 import { ScheduleClock } from './schedules/schedule-clock.js';
@@ -52,6 +53,7 @@ import { VerifyService } from './verify.service.js';
     TeardownService,
     VerifyService,
     ExportService,
+    ReachService,
     BundleOutputs,
   ],
   exports: [
@@ -61,6 +63,7 @@ import { VerifyService } from './verify.service.js';
     TeardownService,
     VerifyService,
     ExportService,
+    ReachService,
     BundleOutputs,
     ArchivesModule,
   ],

@@ -8,6 +8,7 @@ export type { UpRequest } from './deployment-planner.js';
 export { DeploymentsService, type DeploymentPreview } from './deployments.service.js';
 export { ExportService } from './export.service.js';
 export { Node } from './node.entity.js';
+export { ReachService } from './reach.service.js';
 export { Schedule } from './schedules/schedule.entity.js';
 export type { ScheduleFiring } from './schedules/schedule-firing.entity.js';
 export { SchedulesService, type NewSchedule } from './schedules/schedules.service.js';

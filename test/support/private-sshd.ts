@@ -26,7 +26,13 @@ export class PrivateSshd {
     mkdirSync(join(dir, 'home/.ssh'), { recursive: true, mode: 0o700 });
     writeFileSync(join(dir, 'home/.ssh/authorized_keys'), `${key}\n`, { mode: 0o600 });
     const port = await freePort();
-    const options = ['PermitRootLogin=prohibit-password', 'PasswordAuthentication=no', 'UsePAM=no', 'PidFile=none'];
+    const options = [
+      'PermitRootLogin=prohibit-password',
+      'PasswordAuthentication=no',
+      'UsePAM=no',
+      'PidFile=none',
+      'Subsystem=sftp internal-sftp',
+    ];
     const script =
       'mount --bind "$1/home" /root && mount --bind "$1/steps" /var/lib/muster && shift && exec /usr/sbin/sshd "$@"';
     const argv = [

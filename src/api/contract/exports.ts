@@ -16,6 +16,29 @@ export const exportedBundle = z
   .meta({ id: 'ExportedBundle' });
 export type ExportedBundle = z.infer<typeof exportedBundle>;
 
+/** Holds a private key: written where its owner alone can read it. */
+export const deploymentReach = z
+  .object({
+    deployment: z.string(),
+    cloud: z.string(),
+    privateKey: z.string().describe('Of the client key that opens every node'),
+    nodes: z.array(
+      z.object({
+        key: z.string(),
+        name: z.string(),
+        address: z.string(),
+        host: z.string().describe('Where SSH reaches it'),
+        port: z.number().int(),
+        user: z.string(),
+        hostKeys: z.array(z.string()).describe('OpenSSH public key lines; no other is to be taken'),
+        on: z.string().nullable().describe('Key of the node that it is reached through'),
+        units: z.array(z.string()),
+      }),
+    ),
+  })
+  .meta({ id: 'DeploymentReach' });
+export type DeploymentReach = z.infer<typeof deploymentReach>;
+
 /** What a deployment gives to those who go on with it elsewhere. */
 export const exportsRoutes = {
   bundle: route({
@@ -28,5 +51,13 @@ export const exportsRoutes = {
       withSecrets: z.boolean().default(false).describe('With the values of options whose role says they are secret'),
     }),
     response: exportedBundle,
+  }),
+  reach: route({
+    id: 'deployments.reach',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/reach',
+    summary: 'What SSH needs to reach all its nodes: addresses, pinned host keys, client key',
+    role: 'operator',
+    response: deploymentReach,
   }),
 };
