@@ -89,7 +89,11 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     const node = detail.nodes.find((each) => each.key === key);
     const container = rig.containers().find((name) => name === node?.name) ?? '';
     rig.destroy(container);
-    await rig.muster('retry', NAME, '--replace', key ?? 'none', '--yes');
+    const began = Date.now();
+    expect(await rig.fails('verify', NAME)).toContain(`node/${key}:answers`);
+    expect((Date.now() - began) / 1000).toBeLessThan(120);
+    // The failed run says which.
+    await rig.muster('retry', NAME, '--replace', '--yes');
     expect(await states()).toEqual(ready(3));
     expect(rig.containers()).toHaveLength(3);
     await workloadRuns();

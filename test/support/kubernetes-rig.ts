@@ -132,6 +132,16 @@ export class KubernetesRig {
     return stdout + stderr;
   }
 
+  /** For what is to fail; what it said. */
+  async fails(...argv: string[]): Promise<string> {
+    const failure: unknown = await this.muster(...argv).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    if (failure instanceof Error && 'stderr' in failure) return String(failure.stderr);
+    throw new Error(`muster ${argv.join(' ')} did not fail`, { cause: failure });
+  }
+
   /** `muster up` on this computer, with what is said of a bundle here and in `extra` (an overlay). */
   up(bundle: string, extra: object = {}): Promise<string> {
     const overlays = ['overlay.yaml', 'extra.yaml'].flatMap((name) => ['--overlay', join(this.dir, name)]);
