@@ -90,6 +90,8 @@ export interface CloudProvider {
   planNode(request: NodeRequest): NodeSteps;
   /** What the cloud holds for a deployment, finished or not: a failed `up` leaves machines that no node was made of. */
   held(deploymentId: string): Promise<ExistingNode[]>;
+  /** Whether a node that does not answer is there no more, and never will answer; where the cloud can tell. */
+  hasLost?(node: ExistingNode): Promise<boolean>;
   /** Gives the node back. */
   planRemoval(node: ExistingNode, after: string[]): StepSpec[];
   /** Lets a node go that cannot be reached: nothing is asked of it. */

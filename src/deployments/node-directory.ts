@@ -1,11 +1,13 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, IsNull } from 'typeorm';
+import { Clouds } from '../clouds/index.js';
 import { MusterError } from '../error.js';
 import type { NodeDirectory } from '../pipeline/index.js';
 import { SECRET_BOX } from '../platform/index.js';
 import type { RemoteTarget } from '../platform/remote/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
+import { leaving } from './deployment-plan.js';
 import { Deployment } from './deployment.entity.js';
 import { Node } from './node.entity.js';
 
@@ -15,6 +17,7 @@ export class DeploymentNodes implements NodeDirectory {
   constructor(
     @InjectDataSource() private readonly dataSource: DataSource,
     @Inject(SECRET_BOX) private readonly secrets: SecretBox,
+    @Inject(Clouds) private readonly clouds: Pick<Clouds, 'provider'>,
   ) {}
 
   async find(nodeId: string): Promise<(RemoteTarget & { name: string }) | null> {
@@ -22,6 +25,21 @@ export class DeploymentNodes implements NodeDirectory {
       .getRepository(Node)
       .findOne({ where: { id: nodeId, removedAt: IsNull() }, relations: { deployment: true } });
     return node === null ? null : this.targetOf(node, node.deployment);
+  }
+
+  /** Asks the cloud that the node, or the host of the container, is of. A cloud that gives no answer has lost nothing. */
+  async lossOf(nodeId: string): Promise<string | null> {
+    const node = await this.dataSource
+      .getRepository(Node)
+      .findOne({ where: { id: nodeId, removedAt: IsNull() }, relations: { deployment: true } });
+    if (node === null) return null;
+    if (node.hostNodeId !== null) return this.lossOf(node.hostNodeId);
+    const { cloud } = node.deployment;
+    const isLost = await this.clouds
+      .provider(cloud)
+      .then((provider) => provider.hasLost?.(leaving(node)) ?? false)
+      .catch(() => false);
+    return isLost ? `${cloud} has no ${node.name} any more` : null;
   }
 
   /** `key` is the node's name in the bundle (`0`) or its own name. */

@@ -293,7 +293,7 @@ describe('the node itself', () => {
 describe('waiting', () => {
   it('for a port and for SSH ends when they answer', async () => {
     const run = await node.submit(
-      { kind: 'node.ssh', input: {} },
+      { kind: 'node.ssh', input: { withinSeconds: 20 } },
       { kind: 'node.wait', after: ['s0'], input: { tcp: { port: node.sshd.port } } },
       { kind: 'node.wait', after: ['s1'], input: { command: ['sh', '-c', 'exit 0'] } },
     );
@@ -305,5 +305,24 @@ describe('waiting', () => {
     const view = await node.over(run.id);
     expect(view.steps[0]!.reason).toMatch(/timed out after 3 s/);
     expect(await node.logOf(run.id)).toContain('not yet: code');
+  });
+
+  it('for SSH ends for good after so long, and at once where the node is no more', async () => {
+    await node.sshd.cut();
+    const began = Date.now();
+    const away = await node.submit({ kind: 'node.ssh', input: { withinSeconds: 3 } });
+    const lost = await node.submit(
+      { kind: 'node.ssh', input: { nodeId: 'lost', withinSeconds: 300 } },
+      { kind: 'node.script', input: { nodeId: 'lost', script: 'true' } },
+    );
+    const [late, gone] = await Promise.all([node.over(away.id), node.over(lost.id)]);
+    await node.sshd.up();
+    expect(Date.now() - began).toBeLessThan(30_000);
+    expect(late.steps[0]).toMatchObject({ failure: 'permanent', attempt: 1 });
+    expect(late.steps[0]!.reason).toMatch(/^no answer in 3 s: cannot reach/);
+    for (const step of gone.steps) {
+      expect(step).toMatchObject({ failure: 'permanent', attempt: 1 });
+      expect(step.reason).toBe('cannot reach lost: there is no lost any more');
+    }
   });
 });

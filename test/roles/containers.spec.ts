@@ -62,7 +62,8 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     ({ dataSource } = await stores.createDatabase());
     writeFileSync(join(otherSshd.dir, 'authorized_keys'), readFileSync(join(sshd.dir, 'client.pub')));
     remote = new SshRemote();
-    nodes = new DeploymentNodes(dataSource, reversingSecretBox as never);
+    const clouds = { provider: () => Promise.reject(new Error('it has no cloud')) };
+    nodes = new DeploymentNodes(dataSource, reversingSecretBox as never, clouds);
     const images = containerImages();
     const artifacts = withStoredImages(
       {

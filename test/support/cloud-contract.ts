@@ -131,6 +131,7 @@ export function cloudContract(kind: string, start: () => Promise<CloudUnderTest>
       await runner().run(steps.slice(0, -1));
       const keys = (await cloud.provider.held(deploymentId)).map(({ key }) => key);
       expect(keys.sort()).toEqual(['0', '1']);
+      expect((await cloud.provider.hasLost?.(existing('0', first))) ?? false).toBe(false);
     });
 
     it('lets a node do what its roles need', async () => {
@@ -150,6 +151,7 @@ export function cloudContract(kind: string, start: () => Promise<CloudUnderTest>
       for (const node of nodes) expect(provider.removalOf(node, false).change).toContain(node.name);
       for (const _ of ['once', 'again']) await runner().run(nodes.flatMap((node) => provider.planRemoval(node, [])));
       expect(await provider.held(deploymentId)).toEqual([]);
+      expect((await provider.hasLost?.(existing('0', first))) ?? true).toBe(true);
       if (cloud.isUp !== undefined) {
         expect(cloud.isUp(first)).toBe(false);
         return;

@@ -95,7 +95,7 @@ export class DeploymentRig {
     this.state = new StandingState(runs, secrets);
     this.records = new DeploymentRecords(dataSource, library, systemClock);
     this.planner = new DeploymentPlanner(clouds, library, this.records, this.state, secrets, this.clock);
-    const directory = new DeploymentNodes(dataSource, secrets);
+    const directory = new DeploymentNodes(dataSource, secrets, clouds);
     this.schedules = new SchedulesService(dataSource, this.clock);
     this.deployments = new DeploymentsService(
       dataSource,

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,7 +7,7 @@ import { LxdServer } from './lxd-server.js';
 
 const run = promisify(execFile);
 const PROGRAM = join(import.meta.dirname, '../../dist/src/cli.js');
-const LXD = { project: 'muster', bridge: 'mkube0', pool: 'muster' };
+const LXD = { project: 'muster', pool: 'muster' };
 /** Made by bin/kubernetes-binaries and bin/coredns-binary; CoreDNS may be missing. */
 const BINARIES = process.env.MUSTER_TEST_KUBERNETES ?? '';
 export const COREDNS = process.env.MUSTER_TEST_COREDNS ?? '';
@@ -71,6 +71,15 @@ function mirror(dir: string): string {
   ].join(' ');
 }
 
+/** A bridge and its network that no other test on this computer has just now. */
+function freeNetwork(): { bridge: string; address: string } {
+  const free = Array.from({ length: 10 }, (_, number) => number).find(
+    (number) => !existsSync(`/sys/class/net/mkube${number}`),
+  );
+  if (free === undefined) throw new Error('mkube0 to mkube9 are all there: ended tests left them');
+  return { bridge: `mkube${free}`, address: `10.179.${40 + free}.1/24` };
+}
+
 /** A muster, an LXD and the programs of Kubernetes of a test's own; `muster` is the real command line. */
 export class KubernetesRig {
   private readonly stages: string[] = [];
@@ -79,6 +88,7 @@ export class KubernetesRig {
     private readonly lxd: LxdServer,
     readonly dir: string,
     private readonly environment: NodeJS.ProcessEnv,
+    private readonly bridge: string,
   ) {}
 
   static async start(): Promise<KubernetesRig> {
@@ -89,6 +99,7 @@ export class KubernetesRig {
     mkdirSync(join(dir, 'data'));
     const sum = readFileSync(join(BINARIES, 'images.tar.sha256'), 'utf8').slice(0, 64);
     writeFileSync(join(dir, 'overlay.yaml'), overlay(sum));
+    const network = freeNetwork();
     const environment = {
       ...process.env,
       HOME: dir,
@@ -97,8 +108,8 @@ export class KubernetesRig {
       MUSTER_API_HOST: '127.0.0.1',
       MUSTER_IMAGES_CACHE_DIR: '/var/cache/muster-test/images',
       MUSTER_LOCALHOST_SOCKET: lxd.socket,
-      MUSTER_LOCALHOST_BRIDGE: LXD.bridge,
-      MUSTER_LOCALHOST_ADDRESS: '10.179.40.1/24',
+      MUSTER_LOCALHOST_BRIDGE: network.bridge,
+      MUSTER_LOCALHOST_ADDRESS: network.address,
       MUSTER_ARTIFACT_MIRRORS: mirror(join(dir, 'mirror')),
       MUSTER_API_URL: undefined,
       MUSTER_TOKEN: undefined,
@@ -107,13 +118,13 @@ export class KubernetesRig {
     };
     const archive = join(BINARIES, 'kubernetes-server-linux-amd64.tar.gz');
     await run('tar', ['-xzf', archive, '-C', dir, '--strip-components=3', 'kubernetes/server/bin/kubectl']);
-    return new KubernetesRig(lxd, dir, environment);
+    return new KubernetesRig(lxd, dir, environment, network.bridge);
   }
 
   async stop(): Promise<void> {
     console.log(this.stages.join('\n'));
     await this.muster('serve', '--stop').catch(() => '');
-    await this.lxd.stop(LXD);
+    await this.lxd.stop({ ...LXD, bridge: this.bridge });
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -172,6 +183,11 @@ export class KubernetesRig {
       .split('\n')
       .filter(Boolean)
       .sort();
+  }
+
+  /** As where a machine loses its power, and has it back. */
+  reboot(container: string): void {
+    this.lxd.lxc('restart', '--force', container, '--project', LXD.project);
   }
 
   /** A container is gone, as where a machine burns. */

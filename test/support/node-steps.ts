@@ -10,7 +10,7 @@ import { Sshd } from './sshd.js';
 type Handlers = Parameters<typeof nodeHandlers>;
 type EngineOptions = ConstructorParameters<typeof TestEngine>[0];
 
-/** Scripts on one node, `n` (there is none that is called `gone`): stores, engine, SSH and sshd are real. */
+/** Scripts on one node, `n` (none is called `gone`; `lost` is the same, of a cloud that has it no more): stores, engine, SSH and sshd are real. */
 export class NodeSteps {
   engine!: TestEngine;
   remote!: SshRemote;
@@ -42,7 +42,10 @@ export class NodeSteps {
   ): void {
     const { sshd } = this;
     this.remote = new SshRemote({ connectTimeoutMs: 2000 });
-    const nodes = { find: (id: string) => Promise.resolve(id === 'gone' ? null : { ...sshd.target, name: id }) };
+    const nodes = {
+      find: (id: string) => Promise.resolve(id === 'gone' ? null : { ...sshd.target, name: id }),
+      lossOf: (id: string) => Promise.resolve(id === 'lost' ? 'there is no lost any more' : null),
+    };
     const from = { remote: this.remote, nodes, artifacts: more.artifacts, packages: more.packages };
     this.engine = new TestEngine({
       dataSource: this.dataSource,

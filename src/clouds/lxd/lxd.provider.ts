@@ -120,6 +120,12 @@ export class LxdProvider implements CloudProvider {
       .map(({ name, config }) => ({ key: config[KEY] ?? name, name, nodeId: null, machineId: null }));
   }
 
+  async hasLost({ name }: ExistingNode): Promise<boolean> {
+    if (((await this.cloud.missing?.()) ?? null) !== null) return false;
+    const client = await this.cloud.client();
+    return (await client.find(`/1.0/instances/${name}`, z.object({ name: z.string() }))) === null;
+  }
+
   planRemoval(node: ExistingNode, after: string[]): StepSpec[] {
     return [
       step({

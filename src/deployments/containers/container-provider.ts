@@ -55,6 +55,12 @@ export class ContainerProvider implements CloudProvider {
     return this.cloud.held(deploymentId);
   }
 
+  /** A container goes with its host; whether it alone is gone, nobody tells. */
+  hasLost(node: ExistingNode): Promise<boolean> {
+    if (isOnHost(node)) return Promise.resolve(false);
+    return this.cloud.hasLost?.(node) ?? Promise.resolve(false);
+  }
+
   planRemoval(node: ExistingNode, after: string[]): StepSpec[] {
     const { key, name, hostNodeId } = node;
     if (hostNodeId !== null && hostNodeId !== undefined) {
