@@ -88,6 +88,8 @@ describe.each(['routes', 'ebpf', 'direct'])('the fan role in the mode %s', (mode
       expect(await host(index).exec('ip', ['-br', 'link'])).not.toMatch(/fan/);
       expect(await host(index).exec('ip', ['route'])).not.toContain('250.');
       expect(await host(index).exec('nft', ['list', 'tables'])).not.toContain('muster');
+      const files = 'ls -d /etc/muster/fan /usr/local/lib/muster/fan* /var/lib/muster-fan 2>/dev/null; true';
+      expect(await host(index).exec('sh', ['-c', files])).toBe('');
     }
   });
 });

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs the fan program and what it calls. Everything but dnsmasq and nftables is on every Debian and Ubuntu.
+# Installs what the fan's program calls. Everything but dnsmasq and nftables is on every Debian and Ubuntu.
 set -euo pipefail
 
 missing=()
@@ -14,11 +14,7 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 
 modprobe vxlan 2>/dev/null || true # built in, or already there in a container
-install -d -m 0755 /usr/local/lib/muster /etc/muster/fan
-install -m 0755 fan /usr/local/lib/muster/fan
-install -m 0644 fan.bpf.base64 /usr/local/lib/muster/fan.bpf.base64
 if [ -d /run/systemd/system ]; then
-  install -m 0644 muster-fan.service /etc/systemd/system/muster-fan@.service
   install -m 0644 muster-fan-dhcp.service /etc/systemd/system/muster-fan-dhcp@.service
   systemctl daemon-reload
 fi

@@ -11,9 +11,32 @@ write() { # write FILE: standard input, in one piece
   mv "$1.new" "$1"
 }
 
+# With each fan that is laid: another role may have taken its fan away, and the program with it.
+place_program() {
+  local unit=/etc/systemd/system/muster-fan@.service
+  install -d -m 0755 /usr/local/lib/muster "$directory"
+  install -m 0755 fan /usr/local/lib/muster/fan
+  install -m 0644 fan.bpf.base64 /usr/local/lib/muster/fan.bpf.base64
+  if [ ! -d /run/systemd/system ] || cmp -s muster-fan.service "$unit"; then return 0; fi
+  install -m 0644 muster-fan.service "$unit"
+  systemctl daemon-reload
+}
+
+# take_fan: takes this fan away, and the program with the last of them.
+take_fan() {
+  [ ! -d /run/systemd/system ] || systemctl disable --quiet --now "muster-fan@$name.service" 2>/dev/null || true
+  [ ! -e "$directory/$name.conf" ] || /usr/local/lib/muster/fan down "$name"
+  rm -f "$directory/$name.conf" "$directory/$name.peers"
+  if compgen -G "$directory/*.conf" >/dev/null; then return 0; fi
+  rm -rf "$directory" /usr/local/lib/muster/fan /usr/local/lib/muster/fan.bpf.base64 /etc/systemd/system/muster-fan@.service
+  rmdir /etc/muster /usr/local/lib/muster 2>/dev/null || true
+  [ ! -d /run/systemd/system ] || systemctl daemon-reload
+}
+
 # lay_fan MASQUERADE DHCP: writes the fan's two files from the deployment's own list of hosts, and lays it.
 lay_fan() {
   local index peer
+  place_program
   write "$directory/$name.conf" <<CONF
 OVERLAY=$OPT_OVERLAY
 UNDERLAY=$OPT_UNDERLAY
