@@ -53,6 +53,9 @@ it.each([
   ['https://a/b%2f..%2fc', 'b_.._c'],
 ])('%s is called %s on nodes', (url, name) => expect(fileNameOf(url)).toBe(name));
 
+const release = (digests: Record<string, string | null>) =>
+  JSON.stringify({ tag_name: 'v1', assets: Object.entries(digests).map(([name, digest]) => ({ name, digest })) });
+
 describe('a checksum file', () => {
   it.each([
     ['a sum alone', `${A.toUpperCase()}\n`, A],
@@ -63,5 +66,10 @@ describe('a checksum file', () => {
     ['two sums without names', `${A}\n${B}\n`, null],
     ['a page that is none', '<html>not found</html>', null],
     ['a shorter sum', `${A.slice(1)}  f.tgz`, null],
+    ["a release as GitHub's API tells it", release({ 'e.tgz': `sha256:${B}`, 'f.tgz': `sha256:${A}` }), A],
+    ['a release without digests', release({ 'f.tgz': null }), null],
+    ['a release with another digest', release({ 'f.tgz': `sha512:${A}` }), null],
+    ['a release without the file', release({ 'e.tgz': `sha256:${A}` }), null],
+    ['a broken release', release({ 'f.tgz': `sha256:${A}` }).slice(0, -1), null],
   ])('of %s', (_, text, sum) => expect(sumIn(text, 'f.tgz')).toBe(sum));
 });
