@@ -20,6 +20,7 @@ const SETTINGS = {
   ETCD_ENDPOINTS: 'https://10.0.0.7:2379,https://10.0.0.8:2379',
   SERVICE_CIDR: '10.152.183.0/24',
   POD_CIDR: '250.0.0.0/8',
+  NODE_CIDR_BITS: '',
   API_PORT: '6443',
   LEASE_SECONDS: '15',
   RENEW_SECONDS: '10',
@@ -113,6 +114,15 @@ describe('the files of a node of Kubernetes', { timeout: 60_000 }, () => {
       '+ kubelet.yaml: imageGCHighThresholdPercent: 100',
       '+ kube-proxy.yaml: oomScoreAdj: 0',
       '+ kube-proxy.yaml: conntrack: {maxPerCore: 0, min: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}',
+    ]);
+  });
+
+  it('let the control plane give each node a part of the network, where the CNI wants it', async () => {
+    const parts = await rendered('1.34.2', { NODE_CIDR_BITS: '24' });
+    expect(difference(await rendered('1.34.2'), parts)).toEqual([
+      '- kube-controller-manager.service: --allocate-node-cidrs=false',
+      '+ kube-controller-manager.service: --allocate-node-cidrs=true',
+      '+ kube-controller-manager.service: --node-cidr-mask-size=24',
     ]);
   });
 

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { shippedBundle, shippedBundleNames, shippedRoles } from '../../test/support/shipped-bundles.js';
 import { compileBundle, compileRemove, compileVerify } from './compile.js';
@@ -55,6 +57,63 @@ describe('bundles/kubernetes-core', () => {
     expect(new Set(told.map((step) => step.key.replace(/\/\d.*/, '')))).toEqual(new Set(['kubernetes-control-plane']));
     expect(JSON.stringify(steps.map((step) => step.input.environment))).not.toContain('service_account_key');
   });
+});
+
+describe('bundles/kubernetes-core with another CNI', () => {
+  /** As an operator says it, and with `charm:` and `flannel:etcd` as published bundles do. */
+  const overlay = {
+    name: 'flannel.yaml',
+    text: `
+applications: {fan-cni: null, flannel: {charm: flannel, options: {backend: host-gw}}}
+relations:
+  - [flannel:etcd, etcd:db]
+  - [flannel:cni, kubernetes-control-plane:cni]
+  - [flannel:cni, kubernetes-worker:cni]
+`,
+  };
+  const roles = shippedRoles();
+  const { bundle, diagnostics } = loadBundle([shippedBundle('kubernetes-core'), overlay], roles);
+
+  it('has flannel on every node, and none of its values missing', () => {
+    if (!bundle) throw new Error(formatDiagnostics(diagnostics));
+    const compiled = compileBundle({ bundle, roles });
+    expect([...diagnostics, ...compiled.diagnostics]).toEqual([]);
+    expect(compiled.units.filter(({ name }) => name.startsWith('flannel/')).map(({ node }) => node)).toEqual([
+      '0',
+      '1',
+    ]);
+    const step = (key: string) => compiled.plan.steps.find((each) => each.key === key);
+    expect(step('kubernetes-control-plane/0:configure')?.input.environment).toMatchObject({
+      REL_CNI_0_POD_CIDR: { $output: { step: 'flannel/0:configure', name: 'pod_cidr' } },
+      REL_CNI_0_NODE_CIDR_BITS: { $output: { step: 'flannel/0:configure', name: 'node_cidr_bits' } },
+    });
+    expect(step('kubernetes-control-plane/0:bootstrap')?.input.environment).toHaveProperty('REL_CNI_0_NODE_CIDR_BITS');
+    expect(step('flannel/1:configure')?.input.environment).toMatchObject({ OPT_BACKEND: 'host-gw' });
+  });
+
+  it('does not wait for etcd, which flannel does not use', () => {
+    if (!bundle) throw new Error(formatDiagnostics(diagnostics));
+    const { plan } = compileBundle({ bundle, roles });
+    const configure = plan.steps.find((each) => each.key === 'flannel/1:configure');
+    expect(configure?.after).toEqual(['node/1:ready', 'flannel/1:install']);
+  });
+});
+
+it('the shape of the published canonical-kubernetes, with charm: flannel, is placed with the roles that are shipped', () => {
+  const folder = join(import.meta.dirname, '../../test/fixtures/bundles');
+  const layers = ['canonical-kubernetes/bundle.yaml', 'canonical-kubernetes-smaller/overlay-1-flannel.yaml'];
+  const files = layers.map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }));
+  const roles = shippedRoles();
+  const { bundle, diagnostics } = loadBundle(files, roles);
+  if (!bundle) throw new Error(formatDiagnostics(diagnostics));
+  const { units } = compileBundle({ bundle, roles });
+  expect(units.filter(({ name }) => name.startsWith('flannel/')).map(({ principal }) => principal)).toEqual([
+    'kubernetes-control-plane/0',
+    'kubernetes-control-plane/1',
+    'kubernetes-worker/0',
+    'kubernetes-worker/1',
+    'kubernetes-worker/2',
+  ]);
 });
 
 describe('bundles/lxd-fan', () => {

@@ -8,11 +8,13 @@ import { LxdServer } from './lxd-server.js';
 const run = promisify(execFile);
 const PROGRAM = join(import.meta.dirname, '../../dist/src/cli.js');
 const LXD = { project: 'muster', pool: 'muster' };
-/** Made by bin/kubernetes-binaries and bin/coredns-binary; CoreDNS may be missing. */
+/** Made by bin/kubernetes-binaries, bin/coredns-binary and bin/flannel-binary; the last two may be missing. */
 const BINARIES = process.env.MUSTER_TEST_KUBERNETES ?? '';
 export const COREDNS = process.env.MUSTER_TEST_COREDNS ?? '';
+export const FLANNEL = process.env.MUSTER_TEST_FLANNEL ?? '';
 const VERSION = '1.20.2';
 const DNS_VERSION = '1.9.4';
+const FLANNEL_VERSION = '0.28.10';
 
 /** A port that is free now. */
 function freePort(): Promise<number> {
@@ -64,10 +66,17 @@ function mirror(dir: string): string {
   const dns = `coredns_${DNS_VERSION}_linux_amd64.tgz`;
   for (const name of COREDNS === '' ? [] : [dns, `${dns}.sha256`])
     put(`github/coredns/coredns/releases/download/v${DNS_VERSION}/${name}`, join(COREDNS, name));
+  if (FLANNEL !== '') {
+    const at = `v${FLANNEL_VERSION}`;
+    const archive = `flannel-${at}-linux-amd64.tar.gz`;
+    put(`github/flannel-io/flannel/releases/download/${at}/${archive}`, join(FLANNEL, archive));
+    put(`github-api/repos/flannel-io/flannel/releases/tags/${at}`, join(FLANNEL, 'release.json'));
+  }
   return [
     `https://dl.k8s.io/=${join(dir, 'k8s')}`,
     `https://images.muster.test/=${join(dir, 'images')}`,
     `https://github.com/=${join(dir, 'github')}`,
+    `https://api.github.com/=${join(dir, 'github-api')}`,
   ].join(' ');
 }
 

@@ -4,6 +4,24 @@ set -euo pipefail
 . ./kubernetes.sh
 
 kubectl() { command kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
+# Where each node is given a part of the pods' network, all have to see which part is whose. A node writes at its own
+# record alone; since 1.32 it reads no other, either.
+if [ -n "${REL_CNI_0_NODE_CIDR_BITS:-}" ]; then
+  kubectl apply -f - <<'MANIFEST'
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: "muster:pod-network"}
+rules: [{apiGroups: [""], resources: [nodes], verbs: [get, list, watch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "muster:pod-network"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "muster:pod-network"}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: "system:nodes"}]
+MANIFEST
+else
+  kubectl delete --ignore-not-found clusterrolebinding,clusterrole muster:pod-network
+fi
 {
   # The API server reads logs and runs commands on nodes under this name.
   cat <<'MANIFEST'

@@ -20,7 +20,9 @@ for ((index = 0; index < REL_ETCD_UNITS; index++)); do
   endpoints+="${endpoints:+,}${!endpoint}"
 done
 export VERSION=$OPT_VERSION ADDRESS NODE_NAME=none ETCD_ENDPOINTS=$endpoints API_PORT=$OPT_API_PORT
-export SERVICE_CIDR=$OPT_SERVICE_CIDR POD_CIDR=${REL_CNI_0_POD_CIDR:-10.1.0.0/16}
+export SERVICE_CIDR=$OPT_SERVICE_CIDR POD_CIDR=$OPT_POD_CIDR
+export NODE_CIDR_BITS=$OPT_NODE_CIDR_BITS
+if [ "${REL_CNI_UNITS:-0}" -gt 0 ]; then POD_CIDR=$REL_CNI_0_POD_CIDR NODE_CIDR_BITS=${REL_CNI_0_NODE_CIDR_BITS:-}; fi
 export LEASE_SECONDS=$OPT_LEADER_LEASE_SECONDS RENEW_SECONDS=$OPT_LEADER_RENEW_SECONDS
 export RETRY_SECONDS=$OPT_LEADER_RETRY_SECONDS GRACE_SECONDS=$OPT_NODE_GRACE_SECONDS
 
@@ -42,6 +44,7 @@ server=https://$ADDRESS:$OPT_API_PORT
 {
   echo "api_server=$server"
   echo "service_cidr=$OPT_SERVICE_CIDR"
+  echo "pod_cidr=$POD_CIDR"
   echo "cluster_domain=$OPT_CLUSTER_DOMAIN"
   echo "version=$OPT_VERSION"
 } >>"$MUSTER_OUTPUT"

@@ -7,6 +7,7 @@
 #
 # VERSION ADDRESS NODE_NAME                               of every node
 # ETCD_ENDPOINTS SERVICE_CIDR POD_CIDR API_PORT           of the control plane
+# NODE_CIDR_BITS                                          of the control plane: each node gets so long a part of POD_CIDR; or empty
 # LEASE_SECONDS RENEW_SECONDS RETRY_SECONDS GRACE_SECONDS
 # SOCKET SANDBOX_IMAGE CGROUP_DRIVER IN_CONTAINER         of the kubelet
 # CLUSTER_DNS CLUSTER_DOMAIN NODE_LEASE_SECONDS NODE_STATUS_SECONDS MAX_PODS TAINTS (key=value:effect, by commas)
@@ -99,7 +100,7 @@ kube_controller_manager() {
 --kubeconfig=/etc/kubernetes/controller-manager.conf
 --authentication-kubeconfig=/etc/kubernetes/controller-manager.conf
 --authorization-kubeconfig=/etc/kubernetes/controller-manager.conf
---allocate-node-cidrs=false
+--allocate-node-cidrs=$([ -n "${NODE_CIDR_BITS:-}" ] && echo true || echo false)
 --cluster-cidr=$POD_CIDR
 --node-monitor-grace-period=${GRACE_SECONDS}s
 --root-ca-file=$PKI/ca.crt
@@ -107,6 +108,7 @@ kube_controller_manager() {
 --service-cluster-ip-range=$SERVICE_CIDR
 --use-service-account-credentials=true
 FLAGS
+  [ -z "${NODE_CIDR_BITS:-}" ] || echo "--node-cidr-mask-size=$NODE_CIDR_BITS"
   leases
   of_version kube-controller-manager flag
 }
