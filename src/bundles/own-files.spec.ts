@@ -128,6 +128,14 @@ steps: {install: {run: scripts/do.sh}}
     expect(formatDiagnostics(read('{run: scripts/do.sh, every: soon}').diagnostics)).toContain('12h or 30d');
   });
 
+  it('are told of steps that wait for one another', () => {
+    const steps = '{one: {run: scripts/do.sh, after: [two]}, two: {run: scripts/do.sh, after: [one]}}';
+    const circle = attached('roles/web/role.yaml', web.replace(/steps: .*/, `steps: ${steps}`));
+    const told = formatDiagnostics(load(bundle, [circle, files[1]!]).diagnostics);
+    expect(told).toContain('roles/web/role.yaml:5:9  step "one" comes after itself');
+    expect(told).toContain('step "two" comes after itself');
+  });
+
   it('are told what is wrong with them, once, at its place', () => {
     const wrong = attached('roles/web/role.yaml', web.replace('do.sh', 'du.sh'));
     const told = formatDiagnostics(load(bundle, [wrong, files[1]!]).diagnostics);

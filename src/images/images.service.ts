@@ -281,9 +281,10 @@ export class ImagesService {
     return result;
   }
 
-  /** Throws `conflict` while a machine or a deployment uses it. What no other image shares is freed by {@link collect}. */
-  delete(id: string, manager?: EntityManager): Promise<void> {
-    return this.catalog.delete(id, manager);
+  /** Throws `conflict` while it is in use. Frees what no other shares; after a manager's transaction, {@link collect} does. */
+  async delete(id: string, manager?: EntityManager): Promise<void> {
+    await this.catalog.delete(id, manager);
+    if (manager === undefined) await this.collect();
   }
 
   /** Frees what no image refers to. */
