@@ -34,12 +34,13 @@ export class LanServices {
   /** `content`: what TFTP serves beside boot files. Throws where a port cannot be bound. */
   async start(content: TftpServerOptions['content']): Promise<void> {
     const { boot, log, observer, settings } = this.parts;
-    const { interfaces, requestsPerSecondPerSource } = settings.boot;
+    const { interfaces, requestsPerSecondPerSource, lookForOtherDhcpSeconds } = settings.boot;
     const leases = await this.openLeases();
     this.leases = leases;
     const common = { observer, log, interfaces, requestsPerSecondPerSource };
     const { dhcpPort, proxyPort, tftpPort } = settings.boot;
-    this.dhcp = new DhcpServer({ ...common, leases, boot, port: dhcpPort, proxyPort });
+    const lookForOthersMs = lookForOtherDhcpSeconds * 1000;
+    this.dhcp = new DhcpServer({ ...common, leases, boot, port: dhcpPort, proxyPort, lookForOthersMs });
     this.tftp = new TftpServer({
       ...common,
       files: this.parts.bootFiles,

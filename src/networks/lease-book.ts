@@ -74,6 +74,11 @@ export class LeaseBook {
     return this.view.findContaining(address);
   }
 
+  /** Another boot server owns the subnet. */
+  isElsewhere(subnet: Subnet): boolean {
+    return this.owners.find(subnet.id)?.owns === false;
+  }
+
   /** An address to offer; null where none is left, or another boot server owns the subnet. */
   async offer(subnet: Subnet, client: LeaseClient, asked: Ipv4 | null): Promise<Ipv4 | null> {
     const table = await this.tableOf(subnet);

@@ -6,11 +6,12 @@ import type { DataSource } from 'typeorm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { BootAnswer, BootEvent } from '../../src/netboot/boot-client.js';
 import { checkOtherDhcp } from '../../src/local/doctor/network.js';
-import { DhcpServer, probeDhcpServers } from '../../src/netboot/dhcp/index.js';
+import { DhcpServer, probeDhcpServers, type DhcpServerOptions } from '../../src/netboot/dhcp/index.js';
 import { LeaseBook, LeaseService, ReservationService, SubnetService } from '../../src/networks/index.js';
 import { loadSettings } from '../../src/platform/config/index.js';
 import { runProcess } from '../../src/platform/process/index.js';
 import { silentLogger } from '../../src/platform/log/index.js';
+import { capturedLog } from '../support/captured-log.js';
 import { Datastores } from '../support/datastores.js';
 import { addBridge, enterNewNetwork, Host, ip } from '../support/network-namespace.js';
 
@@ -29,7 +30,7 @@ const answer: BootAnswer = { kind: 'nothing', reason: 'test' };
 const children: ChildProcess[] = [];
 const dir = mkdtempSync(join(tmpdir(), 'muster-dhcp-'));
 
-async function startServer(): Promise<void> {
+async function startServer(more: Partial<DhcpServerOptions> = {}): Promise<void> {
   book = await LeaseBook.open({ dataSource, dir: join(dir, 'leases'), serverId: 'one', log: silentLogger });
   server = new DhcpServer({
     leases: book,
@@ -38,6 +39,7 @@ async function startServer(): Promise<void> {
     log: silentLogger,
     interfaces: [],
     requestsPerSecondPerSource: 200,
+    ...more,
   });
   await server.start();
 }
@@ -216,6 +218,40 @@ describe('behind a relay', () => {
 });
 
 describe('beside another server', () => {
+  it('asks for it by itself, where it gives the addresses, and takes the question for no machine', async () => {
+    const { log, lines } = capturedLog();
+    const warnings = () => lines.filter((line) => line.includes('another DHCP server answers here'));
+    await stopServer();
+    await startServer({ log, lookForOthersMs: 300 });
+    const before = await leaseRows();
+    try {
+      // Its own answer, and its own question, are nothing to tell.
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect(warnings()).toEqual([]);
+      await ip('-n wire-far addr add 10.99.0.9/24 dev eth0');
+      const script = join(import.meta.dirname, '../support/dhcp-other.mjs');
+      const other = spawn('ip', far.argv(process.execPath, script, '10.99.0.9').slice(1));
+      children.push(other);
+      await new Promise((resolve) => other.stdout.once('data', resolve));
+      await expect.poll(warnings, { timeout: 10_000 }).not.toEqual([]);
+      expect(JSON.parse(warnings()[0]!)).toMatchObject({ interface: 'br0', otherServer: '10.99.0.9', type: 'offer' });
+      expect(events).toEqual([]);
+      expect(await leaseRows()).toEqual(before);
+      // Beside another server it is no news.
+      await subnets.update('lab', { mode: 'proxy' });
+      await book.refresh();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const told = warnings().length;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      expect(warnings()).toHaveLength(told);
+    } finally {
+      await subnets.update('lab', { mode: 'serve' });
+      await ip('-n wire-far addr flush dev eth0');
+      await stopServer();
+      await startServer();
+    }
+  });
+
   it('the probe finds it, and us', async () => {
     await ip('-n wire-far addr add 10.99.0.9/24 dev eth0');
     const other = spawn(

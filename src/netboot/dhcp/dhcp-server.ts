@@ -19,6 +19,7 @@ import type { BootDecider, BootObserver } from '../boot-client.js';
 import { RateLimit } from '../rate-limit.js';
 import { DHCP_CLIENT_PORT, DHCP_SERVER_PORT, destinationOf } from './destination.js';
 import { handleMessage, handleProxyRequest, type Handled, type HandlerContext, type Leases } from './handle-message.js';
+import { OtherServers } from './other-servers.js';
 import { readInterfaces, type ServedInterface } from './served-interface.js';
 
 const RESCAN_MS = 5000;
@@ -28,13 +29,15 @@ const MOST_PENDING = 5000;
 const RECEIVE_BUFFER_BYTES = 1024 * 1024;
 
 export interface DhcpServerOptions {
-  leases: Leases & Pick<LeaseBook, 'subnets'>;
+  leases: Leases & Pick<LeaseBook, 'subnets' | 'isElsewhere'>;
   boot: BootDecider;
   observer: BootObserver;
   log: Logger;
   /** Interfaces to answer on; empty: those that hold an address of a known subnet, also of one that comes later. */
   interfaces: readonly string[];
   requestsPerSecondPerSource: number;
+  /** How often others are asked for; 0, the default: never. */
+  lookForOthersMs?: number;
   /** 67 by default. */
   port?: number;
   /** 4011 by default. */
@@ -47,12 +50,15 @@ export interface DhcpServerOptions {
 interface Open {
   at: ServedInterface;
   sockets: Socket[];
+  /** Hears what others tell clients; null: another program has the port. */
+  listener: Socket | null;
 }
 
 /** DHCP and proxyDHCP: one socket per interface and port. */
 export class DhcpServer {
   private readonly opened = new Map<string, Open>();
   private readonly limit: RateLimit;
+  private readonly others: OtherServers;
   private readonly context: HandlerContext;
   private own: ReadonlySet<Ipv4> = new Set();
   private timer: NodeJS.Timeout | null = null;
@@ -61,6 +67,11 @@ export class DhcpServer {
 
   constructor(private readonly options: DhcpServerOptions) {
     this.limit = new RateLimit(options.requestsPerSecondPerSource);
+    this.others = new OtherServers(
+      options.lookForOthersMs ?? 0,
+      () => this.askable(),
+      (reason) => options.log.debug({ reason }, 'cannot ask for other DHCP servers'),
+    );
     this.context = {
       leases: options.leases,
       boot: options.boot,
@@ -75,11 +86,13 @@ export class DhcpServer {
     await this.rescan();
     this.timer = setInterval(() => void this.rescan(), RESCAN_MS);
     this.timer.unref();
+    this.others.start();
   }
 
   /** Messages in hand are finished, their replies are not sent. */
   stop(): Promise<void> {
     this.running = false;
+    this.others.stop();
     if (this.timer !== null) clearInterval(this.timer);
     for (const name of [...this.opened.keys()]) this.closeOn(name);
     return Promise.resolve();
@@ -122,7 +135,7 @@ export class DhcpServer {
   }
 
   private async listenOn(at: ServedInterface): Promise<void> {
-    const open: Open = { at, sockets: [] };
+    const open: Open = { at, sockets: [], listener: null };
     this.opened.set(at.name, open);
     try {
       await this.openSocket(open, this.options.port ?? DHCP_SERVER_PORT, (socket, bytes, from) => {
@@ -155,7 +168,7 @@ export class DhcpServer {
     open: Open,
     port: number,
     onMessage: (socket: Socket, bytes: Buffer, from: RemoteInfo) => void,
-  ): Promise<void> {
+  ): Promise<Socket> {
     const { socket } = await (this.options.open ?? openUdp)({
       port,
       interface: open.at.name,
@@ -168,17 +181,29 @@ export class DhcpServer {
     socket.on('error', (error) =>
       this.options.log.warn({ interface: open.at.name, error: error.message }, 'DHCP socket'),
     );
+    return socket;
   }
 
   /** OFFERs and ACKs of others are broadcast to the client's port. Not vital: another program may have the port. */
   private async listenForOthers(open: Open): Promise<void> {
     try {
-      await this.openSocket(open, DHCP_CLIENT_PORT, (_socket, bytes) => this.noteOther(bytes, open));
+      const hear = (_: Socket, bytes: Buffer) => this.noteOther(bytes, open);
+      open.listener = await this.openSocket(open, DHCP_CLIENT_PORT, hear);
     } catch (error) {
       this.options.log.debug(
         { interface: open.at.name, error: messageOf(error) },
         'cannot listen for other DHCP servers',
       );
+    }
+  }
+
+  /** Where every address is ours to give: beside another server (proxy) nobody need be told of it. */
+  private *askable(): Generator<Socket> {
+    const { leases } = this.options;
+    for (const { at, listener } of this.opened.values()) {
+      const subnets = at.addresses.flatMap(({ address }) => leases.findSubnetContaining(address) ?? []);
+      const isOurs = subnets.length > 0 && subnets.every((it) => it.mode === 'serve' && !leases.isElsewhere(it));
+      if (listener !== null && isOurs) yield listener;
     }
   }
 
@@ -190,6 +215,7 @@ export class DhcpServer {
     const type = messageTypeOf(message) ?? 'reply';
     const otherServer = formatAddress(server);
     this.options.log.warn({ interface: open.at.name, otherServer, type }, 'another DHCP server answers here');
+    if (this.others.isOurs(message)) return;
     this.observe(message, {
       reply: null,
       event: { stage: 'dhcp offer', message: `${otherServer} answered too: ${type}`, details: { otherServer } },
@@ -221,6 +247,8 @@ export class DhcpServer {
       this.options.log.debug({ from: from.address, interface: open.at.name, problem }, 'not a DHCP message');
       return;
     }
+    // Sent to everybody, so to us as well.
+    if (this.others.isOurs(message)) return;
     if (message.op !== 'request' || this.pending >= MOST_PENDING || !this.limit.allows(sourceOf(message, from))) return;
     this.pending++;
     void this.answer(message, handle, send).finally(() => this.pending--);

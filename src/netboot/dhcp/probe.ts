@@ -37,7 +37,7 @@ export async function probeDhcpServers(interfaceName: string, waitMs = 3000): Pr
     broadcast: true,
     reuseAddress: true,
   });
-  const probe = discover();
+  const probe = discoverOfNobody();
   const found = new Map<string, FoundDhcpServer>();
   const own = new Set(readInterfaces().flatMap((it) => it.addresses.map(({ address }) => address)));
   socket.on('message', (bytes) => {
@@ -67,7 +67,7 @@ export async function probeDhcpServers(interfaceName: string, waitMs = 3000): Pr
 }
 
 /** As of a PXE client, so that proxyDHCP servers answer too; of a locally administered MAC that no machine has. */
-function discover(): DhcpMessage {
+export function discoverOfNobody(): DhcpMessage {
   const random = randomBytes(9);
   return {
     op: 'request',

@@ -95,6 +95,13 @@ export const settingsSchema = z.strictObject({
         .default([])
         .describe('Public keys let into what the boot menu rescues or installs; without any it offers neither'),
       requestsPerSecondPerSource: z.coerce.number().int().min(1).default(200),
+      lookForOtherDhcpSeconds: z.coerce
+        .number()
+        .int()
+        .min(0)
+        .max(86_400)
+        .default(600)
+        .describe('How often other DHCP servers are asked for where all addresses are ours to give; 0: never'),
     })
     .prefault({}),
   images: z
