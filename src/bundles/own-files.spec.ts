@@ -180,6 +180,17 @@ relations:
     expect(compileBundle({ bundle: bundle!, roles: exampleRoles() }).diagnostics).toEqual([]);
   });
 
+  it('is told what of it counts in a container', () => {
+    const placed = (to: string) =>
+      told(
+        `machines: {"0": {}}\napplications:\n  etcd: {charm: etcd, to: ["${to}"], constraints: mem=1G spaces=dmz}\n  more: {charm: etcd, to: ["0"]}\n`,
+      );
+    expect(placed('lxd:0')).toContain(
+      'bundle.yaml:3:51  notice: in a container only arch, cores, mem and root-disk count',
+    );
+    expect(placed('lxd:new')).not.toContain('in a container');
+  });
+
   it('is refused where it is for pods', () => {
     expect(told(`type: kubernetes\n${etcd}`)).toContain(
       'bundle.yaml:1:7  this bundle is for a Kubernetes cluster: its applications would be pods',

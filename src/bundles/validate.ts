@@ -1,4 +1,5 @@
 import type { Bundle, BundleApplication } from './bundle.js';
+import type { Constraints } from './constraints.js';
 import type { Diagnostics } from './diagnostics.js';
 import { expectedNames } from './near-miss.js';
 import { besideIndex, placementOf, unitCount } from './place.js';
@@ -120,6 +121,10 @@ class Validation {
     const fresh = placements.some((placement) => placement?.target.kind === 'new' || placement?.container);
     if (constraintsAt && to.length > 0 && !fresh)
       this.diagnostics.notice(constraintsAt, 'constraints are ignored where `to` names the node');
+    // Of `lxd:new` they are the new machine's as well.
+    const isInside = placements.some((each) => each?.container && each.target.kind !== 'new');
+    if (constraintsAt && isInside && asksMoreThanContainersGive(application.constraints))
+      this.diagnostics.notice(constraintsAt, 'in a container only arch, cores, mem and root-disk count');
   }
 
   private placement(written: Located<string>): Placement | null {
@@ -260,4 +265,10 @@ function verifyStepNames(bundle: Bundle, roles: RoleLibrary): string[] {
       .filter((step) => step.on === 'verify')
       .flatMap((step) => [step.name, `${application.name}:${step.name}`]),
   );
+}
+
+const OF_CONTAINERS: readonly (keyof Constraints)[] = ['arch', 'container', 'cores', 'memMiB', 'rootDiskMiB'];
+
+function asksMoreThanContainersGive(constraints: Constraints): boolean {
+  return (Object.keys(constraints) as (keyof Constraints)[]).some((key) => !OF_CONTAINERS.includes(key));
 }
