@@ -335,7 +335,7 @@ describe('an archive of gigabytes', () => {
     path = join(folder, 'sparse');
   });
 
-  it('is never in memory as a whole', async () => {
+  it('is never in memory as a whole', { timeout: 60_000 }, async () => {
     const before = process.memoryUsage().rss;
     const size = 256 << 20;
     const zeros = Buffer.alloc(1 << 20);
