@@ -17,6 +17,7 @@ import { DeploymentState1790000030000 } from './1790000030000-deployment-state.j
 import { Schedules1790000031000 } from './1790000031000-schedules.js';
 import { Canaries1790000032000 } from './1790000032000-canaries.js';
 import { MachineSubnets1790000033000 } from './1790000033000-machine-subnets.js';
+import { NodeClones1790000034000 } from './1790000034000-node-clones.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -38,4 +39,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Schedules1790000031000,
   Canaries1790000032000,
   MachineSubnets1790000033000,
+  NodeClones1790000034000,
 ];

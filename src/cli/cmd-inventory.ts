@@ -69,7 +69,9 @@ interface Inventory {
 }
 
 function inventoryOf(reach: DeploymentReach, files: SshFiles): Inventory {
-  const { deployment, cloud, nodes } = reach;
+  const { deployment, cloud } = reach;
+  // A clone is for looking at: what is done to all is not meant for it.
+  const nodes = reach.nodes.filter(({ cloneOf }) => cloneOf === null);
   const groups = new Map<string, string[]>();
   const join = (group: string, node: ReachableNode) => {
     const hosts = groups.get(group) ?? [];

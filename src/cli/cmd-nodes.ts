@@ -5,18 +5,21 @@ import { followRun } from './follow-run.js';
 import { table } from './format.js';
 import { planText } from './plan-text.js';
 
-/** `muster nodes`: the nodes of a deployment; snapshots and moves of those that are containers on others. */
+/** `muster nodes`: the nodes of a deployment; snapshots, clones and moves of those that are containers on others. */
 export const registerNodes: Register = (program, context) => {
-  const nodes = program.command('nodes').summary('nodes of a deployment; snapshots and moves of containers on them');
+  const nodes = program
+    .command('nodes')
+    .summary('nodes of a deployment; snapshots, clones and moves of containers on them');
   nodes
     .command('list <deployment>')
     .summary('show the nodes of a deployment')
     .action(async (deployment: string) => {
       const { nodes: items } = await context.api.call(deploymentsRoutes.show, { params: { deployment } });
-      const rows = items.map(({ key, name, address, on }) => [key, name, address, on ?? '']);
-      context.show(items, () => table(['node', 'name', 'address', 'is on'], rows));
+      const rows = items.map(({ key, name, address, on, cloneOf }) => [key, name, address, on ?? '', cloneOf ?? '']);
+      context.show(items, () => table(['node', 'name', 'address', 'is on', 'clone of'], rows));
     });
   registerSnapshots(nodes, context);
+  registerClones(nodes, context);
   registerMoves(nodes, context);
 };
 
@@ -54,11 +57,47 @@ interface SnapshotWish {
 }
 
 async function act(context: CliContext, { deployment, node, snapshot, action }: SnapshotWish): Promise<void> {
-  const params = { deployment, node: node.replaceAll('/', '~') };
+  const params = { deployment, node: inPath(node) };
   const { run } = await context.api.call(nodesRoutes.snapshot, { params, body: { action, snapshot } });
   const ended = await followRun(context, run.id);
   context.show(ended, () => `${node}: ${action} snapshot ${snapshot}: done`);
 }
+
+function registerClones(nodes: Command, context: CliContext): void {
+  nodes
+    .command('clone <deployment> <node>')
+    .summary('copy a container on its host, to look at it or try things in it')
+    .option('--name <name>', 'what the copy is called beside its original', 'clone')
+    .addHelpText(
+      'after',
+      `
+It has its own name, address, machine id and SSH host key, and the same limits. It is started with SSH alone: nothing that
+its original runs is started in it. \`muster up\` leaves it alone; \`muster nodes delete\` and \`muster down\` take it away.
+
+Example:
+  muster nodes clone prod 0/lxd/easyrsa-0 --name look
+  muster ssh prod:0/lxd/easyrsa-0.look`,
+    )
+    .action(async (deployment: string, node: string, { name }: { name: string }) => {
+      const params = { deployment, node: inPath(node) };
+      const { run } = await context.api.call(nodesRoutes.clone, { params, body: { name } });
+      const ended = await followRun(context, run.id);
+      context.show(ended, () => `${ended.title}: ${ended.status}; muster nodes list ${deployment} shows it`);
+    });
+  nodes
+    .command('delete <deployment> <node>')
+    .summary('delete a clone')
+    .option('-y, --yes', 'do not ask')
+    .action(async (deployment: string, node: string, options: { yes?: boolean }) => {
+      await context.confirm(`Delete ${node} with all that is in it?`, options);
+      const { run } = await context.api.call(nodesRoutes.delete, { params: { deployment, node: inPath(node) } });
+      const ended = await followRun(context, run.id);
+      context.show(ended, () => `${node} is deleted`);
+    });
+}
+
+/** A key has slashes, which a path cannot have. */
+const inPath = (node: string) => node.replaceAll('/', '~');
 
 interface MoveOptions {
   to?: string;

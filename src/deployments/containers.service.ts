@@ -5,6 +5,7 @@ import { MusterError } from '../error.js';
 import { RunsService, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
 import { BundleLibrary } from './bundle-library.js';
+import { cloneKey, clonePlan, deleteClonePlan } from './containers/container-clones.js';
 import {
   moveSteps,
   receivingSteps,
@@ -54,6 +55,29 @@ export class ContainersService {
     const nodes = await this.nodesOf(deployment);
     const container = standing(containerOf(deployment, nodes, node));
     return { steps: [snapshotStep(container, wish, containerScripts(this.library.roles))] };
+  }
+
+  /** A copy of a container, on its host. Throws (`conflict`) where there is one of that name. */
+  async planClone(deployment: Deployment, node: string, name: string): Promise<Plan> {
+    const nodes = await this.nodesOf(deployment);
+    const original = containerOf(deployment, nodes, node);
+    if (original.cloneOf !== null)
+      throw new MusterError('conflict', `cannot clone ${original.key}: it is a clone of ${original.cloneOf} itself`);
+    if (nodes.some(({ key }) => key === cloneKey(original.key, name)))
+      throw new MusterError('conflict', `cannot clone ${original.key}: it has a clone named ${name}`, {
+        hint: `give another --name, or delete it: muster nodes delete ${deployment.name} ${cloneKey(original.key, name)}`,
+      });
+    return clonePlan(standing(original), name, containerScripts(this.library.roles));
+  }
+
+  /** Takes a clone away. What a bundle names goes with its bundle. */
+  async planDelete(deployment: Deployment, node: string): Promise<Plan> {
+    const found = containerOf(deployment, await this.nodesOf(deployment), node);
+    if (found.cloneOf === null)
+      throw new MusterError('conflict', `cannot delete node ${found.key}: it is no clone, its bundle names it`, {
+        hint: 'take it out of the bundle and run `muster up`, or `muster scale` its application',
+      });
+    return deleteClonePlan({ ...standing(found), id: found.id }, containerScripts(this.library.roles));
   }
 
   async planMove(deployment: Deployment, wish: MoveWish): Promise<MovePreview> {

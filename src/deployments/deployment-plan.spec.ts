@@ -3,7 +3,7 @@ import type { CloudProvider, NodeRequest } from '../clouds/index.js';
 import { step } from '../plan/index.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import type { ContainerScripts } from './containers/container-steps.js';
-import { deploymentPlan, hashOfPlan, leaving, removalPlan } from './deployment-plan.js';
+import { deploymentPlan, hashOfPlan, leaving, removalPlan, withoutClones } from './deployment-plan.js';
 import type { Node } from './node.entity.js';
 
 const provider: CloudProvider = {
@@ -36,7 +36,8 @@ const request = (key: string): NodeRequest => ({
   authorizedKeys: [],
   hostname: `prod-${key}`,
 });
-const node = (key: string) => ({ id: `id-${key}`, key, name: `host-${key}`, machineId: null }) as Node;
+const node = (key: string, more: Partial<Node> = {}) =>
+  ({ id: `id-${key}`, key, name: `host-${key}`, machineId: null, ...more }) as Node;
 const unitStep = step({ key: 'lxd/0:install', kind: 'node.script', title: 'install', after: ['node/0:ready'] });
 const order = (plan: { steps: { key: string; after: string[] }[] }) =>
   plan.steps.map(({ key, after }) => `${key} <- ${after.join(',')}`);
@@ -51,6 +52,13 @@ describe('the plan of a deployment', () => {
     const existing = new Map([['0', node('0')]]);
     const plan = deploymentPlan({ requests: [request('0')], existing, unitSteps: [unitStep], provider });
     expect(plan.steps.map((each) => each.kind)).toEqual(['deployment.known-node', 'node.script']);
+  });
+
+  it('leaves a clone alone as long as the node that it is on stays', () => {
+    const clone = node('0/lxd/a.look', { hostNodeId: 'id-0', cloneOf: '0/lxd/a' });
+    const nodes = [node('0', { cloneOf: null }), clone];
+    expect(withoutClones(nodes, [request('0')]).map(({ key }) => key)).toEqual(['0']);
+    expect(withoutClones(nodes, [request('1')]).map(({ key }) => key)).toEqual(['0', '0/lxd/a.look']);
   });
 
   it('gives back what is no longer named, after everything else', () => {

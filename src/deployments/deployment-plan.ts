@@ -46,6 +46,13 @@ export function deploymentPlan(parts: Parts): Plan {
   return { steps: [...kept.map((each) => comingAfter(each, kept)), ...gone] };
 }
 
+/** A clone is nobody's but the operator's; it goes where its host goes. */
+export function withoutClones(nodes: readonly Node[], requests: readonly { key: string }[]): Node[] {
+  const wanted = new Set(requests.map(({ key }) => key));
+  const staying = new Set(nodes.filter(({ key }) => wanted.has(key)).map(({ id }) => id));
+  return nodes.filter(({ cloneOf, hostNodeId }) => cloneOf === null || !staying.has(hostNodeId ?? ''));
+}
+
 /** What makes a node waits until the one before it under its key is let go. */
 function afterGone(abandoned: readonly StepSpec[], key: string, steps: readonly StepSpec[]): StepSpec[] {
   const last = lastSteps(

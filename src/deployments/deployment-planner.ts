@@ -14,7 +14,7 @@ import { ContainerProvider } from './containers/container-provider.js';
 import { containerScripts, insideOf } from './containers/container-scripts.js';
 import { sourceFiles, type BundleSource } from './bundle-source.js';
 import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
-import { deploymentPlan, leaving } from './deployment-plan.js';
+import { deploymentPlan, leaving, withoutClones } from './deployment-plan.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
@@ -123,7 +123,8 @@ export class DeploymentPlanner {
     const before = to.isNew ? null : { files: deployment.files, options: deployment.options };
     Object.assign(deployment, wanted, { bundle: compiled.bundle.name });
     const { nodes, replaced } = await this.nodes(manager, deployment, provider, to.replace ?? []);
-    const existing = new Map(nodes.map((node) => [node.key, node]));
+    const requests = requestsOf(deployment, compiled);
+    const existing = new Map(withoutClones(nodes, requests).map((node) => [node.key, node]));
     const standing = await this.state.of(manager, deployment, nodes);
     const going = leavingUnits(standing, compiled);
     const versions = await this.records.versionsOf(manager, deployment.id, going);
@@ -137,7 +138,6 @@ export class DeploymentPlanner {
       disturbed: going.length > 0,
       again: to.again === true,
     });
-    const requests = requestsOf(deployment, compiled);
     const plan = deploymentPlan({
       ...{ requests, existing, provider, unitSteps: diff.steps, removals: removal.steps },
       ...{ replaced, changing: changingSteps(diff, standing) },

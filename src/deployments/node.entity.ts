@@ -35,6 +35,10 @@ export class Node {
   @JoinColumn({ name: 'host_node_id', foreignKeyConstraintName: 'node_host_node_id_fkey' })
   hostNode!: Relation<Node> | null;
 
+  /** Key of the node that it is a copy of; null: the bundle names it. */
+  @Column({ name: 'clone_of', type: 'text', nullable: true })
+  cloneOf!: string | null;
+
   /** As Debian names it: `amd64`. */
   @Column({ type: 'text' })
   architecture!: string;

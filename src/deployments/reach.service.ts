@@ -21,6 +21,8 @@ export interface ReachableNode {
   hostKeys: string[];
   /** Key of the node that it is a container on, and is reached through. */
   on: string | null;
+  /** Key of the node that it is a copy of; null: the bundle names it. */
+  cloneOf: string | null;
   units: string[];
 }
 
@@ -55,6 +57,7 @@ export class ReachService {
         ...{ key: node.key, name: node.name, address: node.address },
         ...{ host: node.sshHost ?? node.address, port: node.sshPort, user: node.sshUser, hostKeys: node.hostKeys },
         on: nodes.find((other) => other.id === node.hostNodeId)?.key ?? null,
+        cloneOf: node.cloneOf,
         units: units.filter((unit) => unit.node === node.key).map((unit) => unit.name),
       })),
     };

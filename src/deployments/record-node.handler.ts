@@ -14,6 +14,7 @@ const recordNodeInput = z.object({
   machineId: z.string().nullable(),
   /** Of a container: the node it is on. */
   hostNodeId: z.string().nullable().default(null),
+  cloneOf: z.string().optional(),
   /** Left out: the node is asked. */
   architecture: z.string().optional(),
   address: z.string(),

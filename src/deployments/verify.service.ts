@@ -34,7 +34,10 @@ export class VerifyService {
         hint: `only what is laid down is verified: muster status ${deployment.name}`,
       });
     }
-    return afterAnswers(plan, nodes);
+    return afterAnswers(
+      plan,
+      nodes.filter(({ cloneOf }) => cloneOf === null),
+    );
   }
 
   verify(manager: EntityManager, deployment: Deployment, plan: Plan, actor: string): Promise<RunEntity> {

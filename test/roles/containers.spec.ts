@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DataSource } from 'typeorm';
+import { type DataSource, IsNull } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileBundle, formatDiagnostics, loadBundle, parseRole, type RoleLibrary } from '../../src/bundles/index.js';
 import type { CloudProvider, NodeRequest } from '../../src/clouds/index.js';
@@ -11,7 +11,7 @@ import { ContainerProvider } from '../../src/deployments/containers/container-pr
 import { containerScripts, insideOf } from '../../src/deployments/containers/container-scripts.js';
 import { SendContainerHandler } from '../../src/deployments/containers/send-container.handler.js';
 import { ContainersService } from '../../src/deployments/containers.service.js';
-import { deploymentPlan, leaving, removalPlan } from '../../src/deployments/deployment-plan.js';
+import { deploymentPlan, leaving, removalPlan, withoutClones } from '../../src/deployments/deployment-plan.js';
 import { Deployment } from '../../src/deployments/deployment.entity.js';
 import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js';
 import { KnownNodeHandler } from '../../src/deployments/known-node.handler.js';
@@ -41,6 +41,13 @@ const BUNDLE = `applications:
   outside: {role: hello, num_units: 2}
   inside: {role: hello, num_units: 2, to: ["lxd:outside/0", "lxd:outside/0"], constraints: mem=256M cores=1}
 `;
+
+/** What a unit lays: something that runs, and something that starts it by the clock. */
+const UNIT_SERVICE = `cd /etc/systemd/system
+printf '[Service]\\nExecStart=/bin/sleep infinity\\n[Install]\\nWantedBy=multi-user.target\\n' >unit.service
+printf '[Timer]\\nOnBootSec=1s\\n[Install]\\nWantedBy=timers.target\\n' >unit.timer
+systemctl daemon-reload
+systemctl enable --now unit.service unit.timer`;
 
 describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
   let stores: Datastores;
@@ -134,7 +141,7 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
   }
 
   const provider = () => new ContainerProvider(host, containerScripts(roles()), deployment.id);
-  const standing = () => dataSource.getRepository(Node).findBy({ deploymentId: deployment.id });
+  const standing = () => dataSource.getRepository(Node).findBy({ deploymentId: deployment.id, removedAt: IsNull() });
 
   async function upPlan(): Promise<Plan> {
     const { bundle, diagnostics } = loadBundle([{ name: 'bundle.yaml', text: BUNDLE }], roles());
@@ -146,7 +153,7 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
       ...insideOf(node, units),
       authorizedKeys: [deployment.sshPublicKey],
     }));
-    const existing = new Map((await standing()).map((node) => [node.key, node]));
+    const existing = new Map(withoutClones(await standing(), requests).map((node) => [node.key, node]));
     return deploymentPlan({ requests, existing, unitSteps: plan.steps, provider: provider() });
   }
 
@@ -165,8 +172,10 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
 
   const container = async () => (await standing()).find(({ key }) => key === 'outside-0/lxd/inside-0')!;
 
-  async function execute(...argv: string[]): Promise<string> {
-    const shell = await remote.connect(await nodes.get(deployment, 'outside-0/lxd/inside-0'));
+  const execute = (...argv: string[]) => executeOn('outside-0/lxd/inside-0', ...argv);
+
+  async function executeOn(key: string, ...argv: string[]): Promise<string> {
+    const shell = await remote.connect(await nodes.get(deployment, key));
     const { stdout } = await shell.exec(argv);
     await shell.close();
     return stdout;
@@ -217,6 +226,45 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     await expect(host).rejects.toThrow(/no container on another node/);
   }, 100_000);
 
+  it('is copied, with an identity of its own, and nothing of what it runs is started in the copy', async () => {
+    const key = 'outside-0/lxd/inside-0';
+    const before = await container();
+    const identity = ['sh', '-c', 'cat /etc/machine-id /etc/hostname /etc/ssh/ssh_host_ed25519_key.pub'];
+    await execute('sh', '-c', UNIT_SERVICE);
+    expect(await execute('systemctl', 'is-active', 'unit')).toBe('active\n');
+    await run(await containers().planClone(deployment, key, 'look'));
+    const copy = (await standing()).find(({ cloneOf }) => cloneOf === key)!;
+    expect(copy).toMatchObject({ key: `${key}.look`, hostNodeId: before.hostNodeId });
+    expect(copy.address).not.toBe(before.address);
+    const inCopy = async (...argv: string[]) => executeOn(copy.key, ...argv);
+    expect(await inCopy('cat', '/root/state')).toBe('one\n');
+    expect(await inCopy('cat', '/etc/hostname')).toBe(`${copy.name}\n`);
+    expect(await inCopy('getent', 'hosts', copy.name)).toContain('127.0.1.1');
+    const [own, other] = [await execute(...identity), await inCopy(...identity)].map((text) => text.split('\n'));
+    for (const index of [0, 1, 2]) expect(other![index]).not.toBe(own![index]);
+    expect(await inCopy('sh', '-c', 'ls /etc/ssh/ssh_host_*_key')).toBe('/etc/ssh/ssh_host_ed25519_key\n');
+    expect(await inCopy('sh', '-c', 'systemctl is-active unit unit.timer timers.target')).toBe(
+      'inactive\ninactive\ninactive\n',
+    );
+    expect(await execute('systemctl', 'is-active', 'unit')).toBe('active\n');
+    expect(lxd.lxc('config', 'get', copy.name, 'limits.memory')).toBe('256MiB\n');
+    expect(lxd.lxc('query', `/1.0/instances/${before.name}/snapshots`).trim()).toBe('[]');
+    // All of it, when the operator says so.
+    await inCopy('sh', '-c', 'systemctl --no-block start multi-user.target; sleep 5');
+    expect(await inCopy('systemctl', 'is-active', 'unit')).toBe('active\n');
+    await expect(containers().planClone(deployment, key, 'look')).rejects.toThrow(/it has a clone named look/);
+    await expect(containers().planClone(deployment, copy.key, 'x')).rejects.toThrow(/it is a clone of/);
+    await expect(containers().planDelete(deployment, key)).rejects.toThrow(/it is no clone/);
+  }, 200_000);
+
+  it('is rid of a copy, and of another with everything else', async () => {
+    const key = 'outside-0/lxd/inside-0';
+    await run(await containers().planDelete(deployment, `${key}.look`));
+    expect((await standing()).some(({ cloneOf }) => cloneOf !== null)).toBe(false);
+    expect(lxd.lxc('list', '-c', 'n', '-f', 'csv')).not.toContain('look');
+    await run(await containers().planClone(deployment, key, 'stays'));
+  }, 100_000);
+
   it('moves to another host with what is in it, its host keys and its address', async () => {
     // Both hosts are on one network, as in a rack.
     otherLxd.lxc('profile', 'device', 'add', 'default', 'eth0', 'nic', 'nictype=bridged', 'parent=musterbr0');
@@ -227,7 +275,7 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
       `stop container ${before.name}, take it from node outside-0 to node outside-1, start it there`,
     ]);
     await run(plan);
-    expect(lxd.lxc('list', '-c', 'n', '-f', 'csv')).not.toContain(before.name);
+    expect(lxd.lxc('list', '-c', 'n', '-f', 'csv').split('\n')).not.toContain(before.name);
     expect(otherLxd.lxc('list', '-c', 'ns', '-f', 'csv')).toBe(`${before.name},RUNNING\n`);
     const after = await container();
     const other = (await standing()).find(({ key }) => key === 'outside-1')!;
@@ -237,8 +285,9 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     await expect(containers().planMove(deployment, { node: before.key, to: 'outside-1' })).rejects.toThrow(
       /it is there/,
     );
-    // The bundle is content with where it is.
-    expect((await upPlan()).steps.map(({ kind }) => kind)).not.toContain('deployment.node');
+    // The bundle is content with where it is, and with its clone.
+    const kinds = (await upPlan()).steps.map(({ kind }) => kind);
+    for (const kind of ['deployment.node', 'deployment.forget-node']) expect(kinds).not.toContain(kind);
   }, 200_000);
 
   it('leaves a host that is evacuated, for the one with the fewest', async () => {

@@ -3,9 +3,6 @@
 set -euo pipefail
 . ./engine.sh
 
-setting() { lxc config get "$NAME" "user.muster.$1"; }
-put() { lxc file push --quiet --create-dirs --uid 0 --gid 0 --mode "$2" - "$NAME$1"; } # PATH MODE: standard input
-
 make() {
   local options=(-c "user.muster.deployment=$DEPLOYMENT" -c "user.muster.node=$KEY")
   [ -z "$CORES" ] || options+=(-c "limits.cpu=$((CORES < $(nproc) ? CORES : $(nproc)))")
@@ -38,12 +35,7 @@ furnish() {
     put /etc/systemd/system/muster-cgroups.service 0644 <muster-cgroups.service
     put /etc/systemd/system/sysinit.target.wants/muster-cgroups.service 0644 <muster-cgroups.service
   fi
-  rm -f key key.pub
-  ssh-keygen -q -t ed25519 -N '' -C "$NAME" -f key
-  put /etc/ssh/ssh_host_ed25519_key 0600 <key
-  put /etc/ssh/ssh_host_ed25519_key.pub 0644 <key.pub
-  lxc config set "$NAME" "user.muster.host-key=$(cat key.pub)"
-  rm -f key
+  new_host_key
 }
 
 if ! lxc config show "$NAME" >/dev/null 2>&1; then
@@ -54,8 +46,4 @@ elif [ "$(setting deployment)" != "$DEPLOYMENT" ]; then
 fi
 [ -n "$(setting host-key)" ] || furnish
 start_and_find "$NAME"
-{
-  echo "address=$address"
-  echo "host_key=$(setting host-key)"
-} >>"$MUSTER_OUTPUT"
-echo "container $NAME answers at $address"
+publish_place

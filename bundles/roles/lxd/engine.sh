@@ -21,6 +21,18 @@ own_container() { # refuses where $NAME is not a container of the deployment
   exit 78
 }
 
+setting() { lxc config get "$NAME" "user.muster.$1"; }
+put() { lxc file push --quiet --create-dirs --uid 0 --gid 0 --mode "$2" - "$NAME$1"; } # PATH MODE: standard input
+
+new_host_key() { # the last that is put into $NAME before it first runs: with it noted, all of it is there
+  rm -f key key.pub
+  ssh-keygen -q -t ed25519 -N '' -C "$NAME" -f key
+  put /etc/ssh/ssh_host_ed25519_key 0600 <key
+  put /etc/ssh/ssh_host_ed25519_key.pub 0644 <key.pub
+  lxc config set "$NAME" "user.muster.host-key=$(cat key.pub)"
+  rm -f key
+}
+
 state_of() { lxc list "^$1$" --format csv -c s; }
 
 start_and_find() { # NAME: starts it where it does not run, waits until SSH answers, and sets `address`
@@ -30,4 +42,10 @@ start_and_find() { # NAME: starts it where it does not run, waits until SSH answ
     sleep 0.5
     address=$(lxc list "^$1$" --format csv -c 4 | grep -oE '[0-9.]+ \(eth0\)' | head -n 1 | cut -d' ' -f1 || true)
   done
+}
+
+publish_place() { # where $NAME answers, once it was found
+  muster-publish address "$address"
+  muster-publish host_key "$(setting host-key)"
+  echo "container $NAME answers at $address"
 }

@@ -40,6 +40,7 @@ export const deploymentNode = z
     machineId: z.string().nullable(),
     address: z.string(),
     on: z.string().nullable().describe('Key of the node that it is a container on'),
+    cloneOf: z.string().nullable().describe('Key of the node that it is a copy of; null: its bundle names it'),
   })
   .meta({ id: 'DeploymentNode' });
 

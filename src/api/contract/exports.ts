@@ -32,6 +32,7 @@ export const deploymentReach = z
         user: z.string(),
         hostKeys: z.array(z.string()).describe('OpenSSH public key lines; no other is to be taken'),
         on: z.string().nullable().describe('Key of the node that it is reached through'),
+        cloneOf: z.string().nullable().describe('Key of the node that it is a copy of; null: its bundle names it'),
         units: z.array(z.string()),
       }),
     ),

@@ -25,6 +25,30 @@ export const nodesRoutes = {
     response: z.object({ run }),
     status: 202,
   }),
+  clone: route({
+    id: 'nodes.clone',
+    method: 'POST',
+    path: '/v1/deployments/:deployment/nodes/:node/clones',
+    summary: 'Copies a container on its host, with an identity of its own; it is started with SSH alone',
+    role: 'operator',
+    body: z.strictObject({
+      name: z
+        .string()
+        .regex(/^[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?$/, 'small letters, digits and hyphens, 32 at most')
+        .default('clone'),
+    }),
+    response: z.object({ run }),
+    status: 202,
+  }),
+  delete: route({
+    id: 'nodes.delete',
+    method: 'DELETE',
+    path: '/v1/deployments/:deployment/nodes/:node',
+    summary: 'Deletes a clone',
+    role: 'operator',
+    response: z.object({ run }),
+    status: 202,
+  }),
   planMove: route({
     id: 'nodes.plan-move',
     method: 'POST',

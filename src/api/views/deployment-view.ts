@@ -71,9 +71,9 @@ function unitStatus(steps: readonly StepView[], stands: boolean): Pick<Unit, 'st
 
 /** `all`: the nodes of the deployment, among them the one that it may be a container on. */
 export function nodeView(node: Node, all: readonly Node[]): DeploymentDetail['nodes'][number] {
-  const { key, name, machineId, address, hostNodeId } = node;
+  const { key, name, machineId, address, hostNodeId, cloneOf } = node;
   const host = all.find(({ id }) => id === hostNodeId);
-  return { key, name, machineId, address, on: host?.key ?? null };
+  return { key, name, machineId, address, on: host?.key ?? null, cloneOf };
 }
 
 export function planView(preview: DeploymentPreview): PlanReply {
