@@ -69,17 +69,18 @@ export class PackageResolver {
   /** The names of the files that apt would fetch. */
   private async choose(names: readonly string[], options: ResolveOptions): Promise<string[]> {
     const { os, release } = this.system;
-    const { stdout } = await this.run(['install', '--print-uris', '-y', '-qq', ...names], options, UPDATE_MS).catch(
-      (error: unknown) => {
-        throw new MusterError(
-          'invalid',
-          `cannot find what ${names.join(', ')} need on ${os}@${release}: ${messageOf(error)}`,
-          {
-            cause: error,
-          },
-        );
-      },
-    );
+    // apt prints what it would fetch, and that is not what it has already: it is shown a folder that has nothing.
+    const empty = ['-o', `Dir::Cache::Archives=${join(this.folder, 'none')}`];
+    const argv = [...empty, 'install', '--print-uris', '-y', '-qq', ...names];
+    const { stdout } = await this.run(argv, options, UPDATE_MS).catch((error: unknown) => {
+      throw new MusterError(
+        'invalid',
+        `cannot find what ${names.join(', ')} need on ${os}@${release}: ${messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
+    });
     return [...stdout.matchAll(/^'[^']*' (\S+) \d+/gm)].map(([, name = '']) => name).sort();
   }
 
@@ -88,6 +89,7 @@ export class PackageResolver {
     const source = packageSource(os, release, mirror === undefined ? {} : { mirror });
     await mkdir(join(this.folder, 'lists', 'partial'), { recursive: true });
     await mkdir(join(this.folder, 'cache', 'archives', 'partial'), { recursive: true });
+    await mkdir(join(this.folder, 'none', 'partial'), { recursive: true });
     await writeFile(join(this.folder, 'sources.list'), `${sourceLines(source).join('\n')}\n`);
     await writeFile(join(this.folder, 'status'), '');
     const failed = (error: unknown) => {
