@@ -1,7 +1,11 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { MusterError } from '../../error.js';
 import { loadSettings } from '../../platform/config/index.js';
 import type { Host } from './host.js';
+import { raiseLimits, readLimits } from './host-limits.js';
 import { HostForServer } from './host-for-server.js';
 import { LocalhostCloud, routesOf } from './localhost-cloud.js';
 import { SupervisedHost } from './supervised-host.js';
@@ -68,4 +72,29 @@ it('refuses a bridge where this computer has a route, but not for its own bridge
   );
   const own = ROUTES.split('\n').filter((line) => !line.includes('0000FFFF'));
   await expect(prepared(own.join('\n'))).resolves.toBeUndefined();
+});
+
+it('raises limits that are too low, keeps them for the next start, and leaves higher ones and absent ones alone', () => {
+  const root = mkdtempSync(join(tmpdir(), 'muster-limits-'));
+  const put = (path: string, text: string) => {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  const kept = () => readFileSync(join(root, 'etc/sysctl.d/60-muster.conf'), 'utf8');
+  try {
+    put('proc/sys/kernel/keys/maxkeys', '200\n');
+    put('proc/sys/kernel/pid_max', '4194304\n');
+    // By an earlier muster.
+    put('etc/sysctl.d/60-muster.conf', 'fs.inotify.max_user_instances=8192\n');
+    expect(raiseLimits(root)).toEqual([
+      'raised kernel.keys.maxkeys=20000 (it was 200), kept in /etc/sysctl.d/60-muster.conf',
+    ]);
+    expect(readLimits(root).find(({ name }) => name === 'kernel.keys.maxkeys')?.now).toBe(20_000);
+    expect(kept()).toMatch(/^kernel\.keys\.maxkeys=20000$/m);
+    expect(kept()).toMatch(/^fs\.inotify\.max_user_instances=8192$/m);
+    expect(kept()).not.toContain('pid_max');
+    expect(raiseLimits(root)).toEqual([]);
+  } finally {
+    rmSync(root, { recursive: true, force: true });
+  }
 });

@@ -1,7 +1,8 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { MusterError } from '../../error.js';
 import { runProcess } from '../../platform/process/index.js';
 import { type Host, SOCKETS, type Tell } from './host.js';
+import { raiseLimits } from './host-limits.js';
 
 /** Without these beside it LXD cannot unpack images, map users, or give addresses. */
 const BESIDE = ['lxcfs', 'uidmap', 'dnsmasq-base', 'nftables', 'squashfs-tools'];
@@ -9,11 +10,6 @@ const ENGINES = {
   lxd: ['lxd', 'lxd-client', ...BESIDE],
   'incus-base': ['incus-base', 'incus-client', ...BESIDE],
 };
-
-/** systemd in a container takes a few of these; the kernel's 128 a user are enough for some sixteen containers. */
-const INOTIFY = '/proc/sys/fs/inotify/max_user_instances';
-const INOTIFY_INSTANCES = 8192;
-const KEPT = '/etc/sysctl.d/60-muster.conf';
 
 /** This process is root. */
 export class RootHost implements Host {
@@ -27,13 +23,7 @@ export class RootHost implements Host {
   }
 
   raiseLimits(tell: Tell): Promise<void> {
-    const now = Number(readFileSync(INOTIFY, 'utf8'));
-    if (now < INOTIFY_INSTANCES) {
-      const setting = `fs.inotify.max_user_instances=${INOTIFY_INSTANCES}`;
-      writeFileSync(INOTIFY, `${INOTIFY_INSTANCES}`);
-      writeFileSync(KEPT, `# Each container takes a few (muster, cloud localhost).\n${setting}\n`);
-      tell(`raised ${setting} (it was ${now}), kept in ${KEPT}`);
-    }
+    for (const line of raiseLimits()) tell(line);
     return Promise.resolve();
   }
 }

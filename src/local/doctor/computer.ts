@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, statfsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { readLimits } from '../../clouds/localhost/host-limits.js';
 import { messageOf } from '../../error.js';
 import type { Settings } from '../../platform/config/index.js';
 import { ProcessError, runProcess } from '../../platform/process/index.js';
@@ -67,6 +68,18 @@ function onPath(program: string): boolean {
   const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
   const versioned = [13, 14, 15, 16, 17, 18].map((version) => `/usr/lib/postgresql/${version}/bin`);
   return [...folders, ...versioned].some((folder) => existsSync(join(folder, program)));
+}
+
+/** The cloud localhost raises them itself, where its server has a supervisor that is root. */
+export function checkContainerLimits(settings: Settings, limits = readLimits()): Finding[] {
+  if (!settings.localhost.enabled) return [];
+  return limits.flatMap(({ name, least, why, now }) => {
+    if (now === null) return [];
+    if (now >= least) return [ok(name, `${now}`)];
+    return [
+      warning(name, `${now}: ${why}`, `sysctl -w ${name}=${least}; \`muster up --on localhost\` does it as well`),
+    ];
+  });
 }
 
 const GIB = 1024 ** 3;

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { expect, it } from 'vitest';
 import { loadSettings } from '../../platform/config/index.js';
-import { checkNode, checkPrograms } from './computer.js';
+import { checkContainerLimits, checkNode, checkPrograms } from './computer.js';
 import { checkDatabase, checkRedis } from './datastores.js';
 import { checkPorts } from './network.js';
 
@@ -19,6 +19,20 @@ it('names the package of a missing program, and fails only where it is needed', 
   expect(of('redis-server')).toMatchObject({ status: 'failed', fix: 'apt-get install redis-server' });
   expect(of('initdb')?.status).toBe('warning');
   expect(of('ipmitool')?.status).toBe('warning');
+});
+
+it('tells which limits of the kernel are too low for many containers, where there are to be some', () => {
+  const limits = [
+    { name: 'kernel.keys.maxkeys', least: 20_000, why: 'keyrings', now: 200 },
+    { name: 'kernel.pid_max', least: 10, why: 'processes', now: 10 },
+    { name: 'net.none', least: 10, why: 'nothing', now: null },
+  ];
+  const enabled = loadSettings({ MUSTER_LOCALHOST_ENABLED: 'true' });
+  expect(checkContainerLimits(enabled, limits)).toMatchObject([
+    { subject: 'kernel.keys.maxkeys', status: 'warning', message: '200: keyrings' },
+    { subject: 'kernel.pid_max', status: 'ok' },
+  ]);
+  expect(checkContainerLimits(loadSettings({}), limits)).toEqual([]);
 });
 
 it('tells a port that is taken', async () => {

@@ -1,5 +1,13 @@
 import type { Settings } from '../../platform/config/index.js';
-import { checkClock, checkDataFolder, checkDisk, checkNode, checkPrivileges, checkPrograms } from './computer.js';
+import {
+  checkClock,
+  checkContainerLimits,
+  checkDataFolder,
+  checkDisk,
+  checkNode,
+  checkPrivileges,
+  checkPrograms,
+} from './computer.js';
 import { checkDatabase, checkRedis } from './datastores.js';
 import type { Finding } from './finding.js';
 import { checkOtherDhcp, checkPorts } from './network.js';
@@ -19,6 +27,7 @@ export async function examine(settings: Settings): Promise<Finding[]> {
     checkDataFolder(settings),
     checkDisk(settings),
     ...checkPrograms(settings),
+    ...checkContainerLimits(settings),
     ...apart.flat(),
   ];
 }
