@@ -40,6 +40,14 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'offline',
+          include: ['test/offline/**/*.spec.ts'],
+          setupFiles: ['test/support/setup.ts'],
+          fileParallelism: false,
+        },
+      },
+      {
+        test: {
           name: 'machines',
           include: ['test/machines/**/*.spec.ts'],
           setupFiles: ['test/support/setup.ts'],

@@ -7,7 +7,8 @@ import { markdownOf, writeInto } from './report.js';
 
 /**
  * `npm run bench -- NAME [--assert] [--write]`: runs `NAME.bench.ts`. The last line is one JSON object. `--assert` ends
- * with 1 when a goal is missed, `--write` puts the tables into docs/benchmarks.md.
+ * with 1 when a goal is missed, `--write` puts the tables into docs/benchmarks.md. `kubernetes` takes `--rounds N`, `density`
+ * `--max N` nodes and `--minutes N`.
  */
 async function main(argv: readonly string[]): Promise<number> {
   const name = argv.find((argument) => !argument.startsWith('-'));
@@ -18,7 +19,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const { bench } = (await import(file)) as { bench: Bench };
   const [before = 0] = loadavg();
-  const { load, ...figures } = await bench.run((line) => console.error(line));
+  const { load, ...figures } = await bench.run((line) => console.error(line), argv);
   const result: BenchResult = {
     bench: bench.name,
     load: `${load} Load average when it began: ${before.toFixed(1)}.`,

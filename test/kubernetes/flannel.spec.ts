@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COREDNS, FLANNEL, KubernetesRig } from '../support/kubernetes-rig.js';
+import { COREDNS, FLANNEL } from '../support/kubernetes-artifacts.js';
+import { KubernetesRig } from '../support/kubernetes-rig.js';
 import { isLxdMissing } from '../support/lxd-server.js';
 
 const NAME = 'kubernetes-core';

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COREDNS, KubernetesRig } from '../support/kubernetes-rig.js';
+import { COREDNS } from '../support/kubernetes-artifacts.js';
+import { KubernetesRig } from '../support/kubernetes-rig.js';
 import { isLxdMissing } from '../support/lxd-server.js';
 
 describe.skipIf(isLxdMissing)('Kubernetes on containers of this computer', { timeout: 40 * 60_000 }, () => {

@@ -1,20 +1,14 @@
 import { execFile } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { kubernetesMirror, kubernetesOverlay, unpackKubectl } from './kubernetes-artifacts.js';
 import { LxdServer } from './lxd-server.js';
 
 const run = promisify(execFile);
 const PROGRAM = join(import.meta.dirname, '../../dist/src/cli.js');
 const LXD = { project: 'muster', pool: 'muster' };
-/** Made by bin/kubernetes-binaries, bin/coredns-binary and bin/flannel-binary; the last two may be missing. */
-const BINARIES = process.env.MUSTER_TEST_KUBERNETES ?? '';
-export const COREDNS = process.env.MUSTER_TEST_COREDNS ?? '';
-export const FLANNEL = process.env.MUSTER_TEST_FLANNEL ?? '';
-const VERSION = '1.20.2';
-const DNS_VERSION = '1.9.4';
-const FLANNEL_VERSION = '0.28.10';
 
 /** A port that is free now. */
 function freePort(): Promise<number> {
@@ -24,60 +18,6 @@ function freePort(): Promise<number> {
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });
   });
-}
-
-/** What is said of a bundle here: the version there is, images without a registry, patience for two cores. */
-function overlay(imagesSum: string): string {
-  const slow = { 'node-grace-seconds': 120, 'leader-lease-seconds': 60, 'leader-renew-seconds': 40 };
-  const applications = {
-    containerd: {
-      options: {
-        'sandbox-image': 'muster.test/pause:1',
-        images: 'https://images.muster.test/images.tar',
-        'images-sha256': imagesSum,
-      },
-    },
-    etcd: { options: { 'unsafe-no-fsync': true, 'heartbeat-interval': 500, 'election-timeout': 5000 } },
-    'kubernetes-control-plane': {
-      options: {
-        version: VERSION,
-        'verify-image': 'muster.test/busybox:1',
-        'verify-seconds': 400,
-        'leader-retry-seconds': 5,
-        'node-lease-seconds': 120,
-        ...slow,
-      },
-    },
-    'kubernetes-worker': { options: { version: VERSION, 'node-lease-seconds': 120 } },
-    coredns: COREDNS === '' ? null : { options: { version: DNS_VERSION } },
-  };
-  return JSON.stringify({ applications });
-}
-
-/** What dl.k8s.io and others have, in a folder: the server is told to take it from there. */
-function mirror(dir: string): string {
-  const put = (path: string, from: string) => {
-    mkdirSync(join(dir, path, '..'), { recursive: true });
-    cpSync(from, join(dir, path));
-  };
-  const server = 'kubernetes-server-linux-amd64.tar.gz';
-  for (const name of [server, `${server}.sha256`]) put(`k8s/v${VERSION}/${name}`, join(BINARIES, name));
-  put('images/images.tar', join(BINARIES, 'images.tar'));
-  const dns = `coredns_${DNS_VERSION}_linux_amd64.tgz`;
-  for (const name of COREDNS === '' ? [] : [dns, `${dns}.sha256`])
-    put(`github/coredns/coredns/releases/download/v${DNS_VERSION}/${name}`, join(COREDNS, name));
-  if (FLANNEL !== '') {
-    const at = `v${FLANNEL_VERSION}`;
-    const archive = `flannel-${at}-linux-amd64.tar.gz`;
-    put(`github/flannel-io/flannel/releases/download/${at}/${archive}`, join(FLANNEL, archive));
-    put(`github-api/repos/flannel-io/flannel/releases/tags/${at}`, join(FLANNEL, 'release.json'));
-  }
-  return [
-    `https://dl.k8s.io/=${join(dir, 'k8s')}`,
-    `https://images.muster.test/=${join(dir, 'images')}`,
-    `https://github.com/=${join(dir, 'github')}`,
-    `https://api.github.com/=${join(dir, 'github-api')}`,
-  ].join(' ');
 }
 
 /** A bridge and its network that no other test on this computer has just now. */
@@ -106,8 +46,7 @@ export class KubernetesRig {
     const dir = mkdtempSync('/var/tmp/mkube-');
     chmodSync(dir, 0o755);
     mkdirSync(join(dir, 'data'));
-    const sum = readFileSync(join(BINARIES, 'images.tar.sha256'), 'utf8').slice(0, 64);
-    writeFileSync(join(dir, 'overlay.yaml'), overlay(sum));
+    writeFileSync(join(dir, 'overlay.yaml'), kubernetesOverlay());
     const network = freeNetwork();
     const environment = {
       ...process.env,
@@ -119,14 +58,13 @@ export class KubernetesRig {
       MUSTER_LOCALHOST_SOCKET: lxd.socket,
       MUSTER_LOCALHOST_BRIDGE: network.bridge,
       MUSTER_LOCALHOST_ADDRESS: network.address,
-      MUSTER_ARTIFACT_MIRRORS: mirror(join(dir, 'mirror')),
+      MUSTER_ARTIFACT_MIRRORS: kubernetesMirror(join(dir, 'mirror')),
       MUSTER_API_URL: undefined,
       MUSTER_TOKEN: undefined,
       DATABASE_URL: undefined,
       REDIS_URL: undefined,
     };
-    const archive = join(BINARIES, 'kubernetes-server-linux-amd64.tar.gz');
-    await run('tar', ['-xzf', archive, '-C', dir, '--strip-components=3', 'kubernetes/server/bin/kubectl']);
+    await unpackKubectl(dir);
     return new KubernetesRig(lxd, dir, environment, network.bridge);
   }
 

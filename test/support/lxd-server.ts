@@ -13,10 +13,12 @@ export class LxdServer {
 
   private constructor(readonly dir: string) {}
 
-  static start(): LxdServer {
+  /** `inside`: the words before a command that bring it into another network. */
+  static start(inside: readonly string[] = []): LxdServer {
     // Not in /tmp: its socket's path has to be short, and a container's root is no file to lose in a tmpfs.
     const server = new LxdServer(mkdtempSync('/var/tmp/mlxd-'));
-    server.daemon = spawn('lxd', ['--group', 'root', '--logfile', join(server.dir, 'lxd.log')], {
+    const [program, ...args] = [...inside, 'lxd', '--group', 'root', '--logfile', join(server.dir, 'lxd.log')];
+    server.daemon = spawn(program, args, {
       env: { ...process.env, LXD_DIR: server.dir },
       stdio: 'ignore',
     });

@@ -1,26 +1,45 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { CutOffNetwork } from './cut-off-network.js';
+import { eventually } from './pipeline-engine.js';
 import { LxdServer } from './lxd-server.js';
 
 const PROGRAM = join(import.meta.dirname, '../../dist/src/cli.js');
 
+export interface OwnComputerOptions {
+  bridge: string;
+  address: string;
+  /** Where it stands; default: in this computer's own network. */
+  inside?: CutOffNetwork;
+  /** More settings, or others. */
+  settings?: NodeJS.ProcessEnv;
+  /** How long a command may take; default: nine minutes. */
+  timeoutMs?: number;
+}
+
 /** A computer where muster never ran, by the real program: a data folder and an LXD of its own. */
 export class OwnComputer {
-  readonly lxd = LxdServer.start();
+  readonly lxd: LxdServer;
   // Postgres, which is another user, must reach it.
   readonly dataDir = mkdtempSync('/var/tmp/mlocal-');
   private readonly parts: { project: string; bridge: string; pool: string };
   environment: NodeJS.ProcessEnv = {};
 
-  private constructor(private readonly network: { bridge: string; address: string }) {
-    this.parts = { project: 'muster', bridge: network.bridge, pool: 'muster' };
+  private constructor(private readonly options: OwnComputerOptions) {
+    this.parts = { project: 'muster', bridge: options.bridge, pool: 'muster' };
+    this.lxd = LxdServer.start(this.inside);
+    chmodSync(this.dataDir, 0o755);
   }
 
-  static async start(network: { bridge: string; address: string }): Promise<OwnComputer> {
-    const computer = new OwnComputer(network);
+  private get inside(): readonly string[] {
+    return this.options.inside?.enter ?? [];
+  }
+
+  static async start(options: OwnComputerOptions): Promise<OwnComputer> {
+    const computer = new OwnComputer(options);
     computer.environment = {
       ...process.env,
       HOME: computer.dataDir,
@@ -29,21 +48,34 @@ export class OwnComputer {
       MUSTER_API_HOST: '127.0.0.1',
       MUSTER_IMAGES_CACHE_DIR: '/var/cache/muster-test/images',
       MUSTER_LOCALHOST_SOCKET: computer.lxd.socket,
-      MUSTER_LOCALHOST_BRIDGE: network.bridge,
-      MUSTER_LOCALHOST_ADDRESS: network.address,
+      MUSTER_LOCALHOST_BRIDGE: options.bridge,
+      MUSTER_LOCALHOST_ADDRESS: options.address,
       MUSTER_API_URL: undefined,
       MUSTER_TOKEN: undefined,
       DATABASE_URL: undefined,
       REDIS_URL: undefined,
+      ...options.settings,
     };
     return computer;
   }
 
+  /** Starts the server, and waits until it answers. */
+  async serve(): Promise<void> {
+    await this.muster('serve', '--background', '--localhost');
+    const answers = () =>
+      this.muster('status').then(
+        () => true,
+        () => false,
+      );
+    await eventually('the server answers', answers, 120_000);
+  }
+
   /** Gives what it prints; throws where it does not end well. */
   async muster(...argv: string[]): Promise<string> {
-    const options = { env: this.environment, timeout: 540_000 };
-    const { stdout } = await promisify(execFile)(process.execPath, [PROGRAM, ...argv], options);
-    return stdout;
+    const { timeoutMs: timeout = 540_000 } = this.options;
+    const [program = '', ...args] = [...this.inside, process.execPath, PROGRAM, ...argv];
+    const options = { env: this.environment, timeout, maxBuffer: 1 << 26 };
+    return (await promisify(execFile)(program, args, options)).stdout;
   }
 
   /** Containers that there are, with these columns of `lxc list`. */
