@@ -14,6 +14,7 @@ import { AccessGuard } from './access.guard.js';
 import { ApiServer } from './api-server.js';
 import { AuditInterceptor } from './audit.interceptor.js';
 import { AcceptRulesController } from './controllers/accept-rules.controller.js';
+import { ActionsController } from './controllers/actions.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
 import { BundlesController } from './controllers/bundles.controller.js';
 import { ChangesController } from './controllers/changes.controller.js';
@@ -71,6 +72,7 @@ import { SubjectNames } from './subject-names.js';
     NodesController,
     ChangesController,
     ExportsController,
+    ActionsController,
     SchedulesController,
     BundlesController,
     CloudsController,

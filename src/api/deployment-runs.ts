@@ -26,7 +26,7 @@ export class DeploymentRuns {
     const submit = await prepare(deployment);
     const id = await note.change(async (manager) => {
       const run = await submit(manager);
-      note.after = { run: run.id };
+      note.after = { ...(note.after as object | undefined), run: run.id };
       return run.id;
     });
     await this.runs.nudge(id);

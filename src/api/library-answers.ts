@@ -11,6 +11,7 @@ import {
 import { BundleLibrary, compileDeployment, sourceFiles } from '../deployments/index.js';
 import { MusterError } from '../error.js';
 import { bundlesRoutes, rolesRoutes, type BodyOf, type ResponseOf, type RoleDetail } from './contract/index.js';
+import { paramViews } from './views/action-view.js';
 import { diagnosticView } from './views/deployment-view.js';
 
 /**
@@ -87,7 +88,14 @@ function detailOf(role: RoleDefinition, test: string | null): RoleDetail {
     requires: endpointsOf(role.requires),
     provides: endpointsOf(role.provides),
     peers: endpointsOf(role.peers),
-    steps: [...role.steps.values()].map(({ name: step, title, on }) => ({ name: step, title, on })),
+    steps: [...role.steps.values()].flatMap(({ name: step, title, on }) =>
+      on === 'action' ? [] : [{ name: step, title, on }],
+    ),
+    actions: [...role.actions.values()].map(({ name, summary, params }) => ({
+      name,
+      summary,
+      params: paramViews(params),
+    })),
     test,
   };
 }

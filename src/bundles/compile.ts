@@ -5,9 +5,10 @@ import { Diagnostics, type Diagnostic } from './diagnostics.js';
 import { checkPlanSize } from './plan-size.js';
 import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './place.js';
 import { resolveRelations } from './relations.js';
+import type { RoleAction } from './roles/role-action.js';
 import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';
 import { sorted } from './step-order.js';
-import { UnitSteps, type KnownDeployment } from './unit-steps.js';
+import { UnitSteps, type ActionParams, type KnownDeployment } from './unit-steps.js';
 import { stepKey, UnitGraph } from './unit-graph.js';
 
 export interface CompileInput {
@@ -53,6 +54,15 @@ export function compileVerify(input: CompileInput & { known: KnownDeployment }):
 export function compileRemove(input: CompileInput & { known: KnownDeployment }): CompiledBundle {
   const compilation = new Compilation(input, ['remove']);
   return compilation.result({ steps: compilation.remove() });
+}
+
+/** What an action does on these units of one application, for a deployment that stands. */
+export function compileAction(
+  input: CompileInput & { known: KnownDeployment },
+  wish: { units: readonly string[]; action: RoleAction; params: ActionParams },
+): CompiledBundle {
+  const compilation = new Compilation(input, ['action']);
+  return compilation.result({ steps: compilation.action(wish) });
 }
 
 const NOTHING_KNOWN: KnownDeployment = { nodes: {}, published: {} };
@@ -170,6 +180,13 @@ class Compilation {
       const before = (dependants.get(unitOfKey(step.key)) ?? []).flatMap((unit) => ofUnit.get(unit) ?? []);
       return { ...step, after: [...new Set([...step.after, ...before])] };
     });
+  }
+
+  action({ units, action, params }: Parameters<typeof compileAction>[1]): Plan['steps'] {
+    const chosen = this.graph.units.filter(({ name }) => units.includes(name));
+    const steps = chosen.map((unit) => this.unitSteps.buildAction(unit, action, params));
+    const before = (index: number) => (action.serial ? steps.slice(0, index).slice(-1) : []);
+    return steps.map((each, index) => ({ ...each, after: [...each.after, ...before(index).map(({ key }) => key)] }));
   }
 
   private steps(occasion: Occasion, chosen: Chosen): Plan['steps'] {

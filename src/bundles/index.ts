@@ -1,7 +1,14 @@
 export { formatBase, parseBase, type Base } from './base.js';
 export type { BundleFile } from './bundle-file.js';
 export type { Bundle, BundleApplication, BundleQuestion } from './bundle.js';
-export { compileBundle, compileRemove, compileVerify, type CompiledBundle, type CompileInput } from './compile.js';
+export {
+  compileAction,
+  compileBundle,
+  compileRemove,
+  compileVerify,
+  type CompiledBundle,
+  type CompileInput,
+} from './compile.js';
 export { cronProblem, nextTimes } from './cron-times.js';
 export type { Constraints, FactConstraint } from './constraints.js';
 export { diffPlan, type AppliedStep, type PlanDiff, type Standing, type StepChange } from './diff.js';
@@ -13,6 +20,7 @@ export { optionChanges, SECRET_SHOWN, type OptionChange } from './option-changes
 export type { PlannedNode, PlannedUnit, PlaceOptions } from './place.js';
 export { SHARED_FOLDER, sharedFiles } from './roles/role-files.js';
 export { readOwnRoles } from './roles/role-folders.js';
+export { readParams, type RoleAction } from './roles/role-action.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
 export { needsOfBundle, needsOfRoles, type RoleNeeds } from './role-needs.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';

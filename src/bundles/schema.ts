@@ -121,7 +121,7 @@ const option = object({
   secret: flag.optional().describe('A password or key: no diff shows it, and an exported bundle leaves it out'),
 });
 
-const occasions = ['apply', 'verify', 'remove', 'action'] as const;
+const occasions = ['apply', 'verify', 'remove'] as const;
 
 const artifact = object({
   url: text.describe('https, or http where the sha256 is given; ${option} and ${arch} are replaced'),
@@ -176,6 +176,28 @@ const roleStep = object({
     .describe('Older than that, it is due: an apply runs it again although nothing changed'),
 });
 
+const param = object({
+  type: z.enum(optionTypes, { error: `one of ${optionTypes.join(', ')}` }),
+  default: z.union([z.string(), z.number(), z.boolean()], { error: 'text, a number, true or false' }).optional(),
+  description: text,
+  choices: texts.optional(),
+  required: flag.optional().describe('It has to be said'),
+});
+
+const roleAction = object({
+  summary: text,
+  run: text.describe("A script in the role's folder"),
+  params: map(param).optional().describe('PARAM_<NAME> in the script'),
+  after: texts.optional().describe('Endpoints: the script sees what their units have published'),
+  publishes: texts.optional().describe('The values that it has to write to $MUSTER_OUTPUT; it may write others'),
+  secrets: texts.optional().describe('The secret values that it has to write'),
+  timeout: duration.optional(),
+  leader: flag.optional().describe('On unit 0 alone'),
+  serial: flag.optional().describe('One unit after the other, none after one that failed'),
+  destructive: flag.optional().describe('The command asks before it'),
+  repeatable: flag.optional().describe('It may be run again where a cut leaves open whether it was done'),
+});
+
 /** The shape of `role.yaml`. */
 export const roleSchema = object({
   role: text,
@@ -203,6 +225,7 @@ export const roleSchema = object({
     .optional()
     .describe("Every package of the distribution that the role's scripts ask apt for; offline there are no others"),
   steps: map(roleStep).optional(),
+  actions: map(roleAction).optional().describe('What is done on request: muster action UNIT ACTION'),
 }).describe('A role: what it takes to run an application');
 
 export type RoleYaml = z.infer<typeof roleSchema>;

@@ -5,6 +5,7 @@ import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
 import { packagesOf } from './roles/packages.js';
 import { readOption, type OptionValue } from './roles/role-option.js';
+import type { RoleAction } from './roles/role-action.js';
 import { endpointsBefore, type Occasion, type RoleDefinition, type RoleStep } from './roles/role.js';
 import { variableOf } from './roles/script-names.js';
 import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
@@ -18,6 +19,9 @@ export interface KnownDeployment {
   /** Names of the units that are there; absent: all of the bundle. */
   units?: ReadonlySet<string>;
 }
+
+/** The values of an action's parameters; null: not said, and without a default. */
+export type ActionParams = Readonly<Record<string, OptionValue | null>>;
 
 interface Published {
   values: JsonObject;
@@ -87,6 +91,23 @@ export class UnitSteps {
         files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: 0o644 })),
       },
     });
+  }
+
+  /** An action's step: its parameters are beside what every step has. */
+  buildAction(unit: PlannedUnit, { name, step }: RoleAction, params: ActionParams): StepSpec {
+    const { input, ...spec } = this.build(unit, step);
+    const variables: JsonObject = {};
+    for (const [param, value] of Object.entries(params)) variables[`PARAM_${variableOf(param)}`] = String(value ?? '');
+    return {
+      ...spec,
+      // Not a unit's own step: what it did is no part of how the unit stands.
+      key: `action/${unit.name}:${name}`,
+      input: {
+        ...input,
+        input: { ...(input.input as JsonObject), params },
+        environment: { ...(input.environment as JsonObject), ...variables },
+      },
+    };
   }
 
   /** What the script may ask apt for. */

@@ -6,6 +6,7 @@ import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { collect } from './options.js';
 import { planText } from './plan-text.js';
+import { onlyDeploymentWith } from './references.js';
 
 interface OfOptions extends ChangeOptions {
   deployment?: string;
@@ -83,7 +84,9 @@ async function change(
   settings: Setting[],
   options: OfOptions,
 ): Promise<void> {
-  const deployment = options.deployment ?? (await onlyWith(context, settings));
+  const deployment =
+    options.deployment ??
+    (await onlyDeploymentWith(context, [...new Set(settings.map(({ application }) => application))]));
   const params = { deployment };
   const plan = await context.api.call(changesRoutes.plan, { params, body: { settings } });
   const begin = async () => {
@@ -117,24 +120,4 @@ function unitsOf(word: string): Setting {
   if (application === undefined || count === undefined)
     throw new CliError(EXIT.usage, `cannot read "${word}"`, 'give APPLICATION=NUMBER, as web=3');
   return { application, option: 'num_units', value: count };
-}
-
-async function onlyWith(context: CliContext, settings: readonly Setting[]): Promise<string> {
-  const wanted = [...new Set(settings.map(({ application }) => application))];
-  const { items } = await context.api.call(deploymentsRoutes.list, {});
-  const found: string[] = [];
-  for (const { name } of items) {
-    const { units } = await context.api.call(deploymentsRoutes.show, { params: { deployment: name } });
-    if (wanted.every((application) => units.some((unit) => unit.application === application))) found.push(name);
-  }
-  const [only] = found;
-  if (only !== undefined && found.length === 1) return only;
-  const names = items.map(({ name }) => name).join(', ') || 'none';
-  throw new CliError(
-    found.length === 0 ? EXIT.notFound : EXIT.usage,
-    found.length === 0
-      ? `cannot find a deployment with ${wanted.join(', ')}`
-      : `cannot tell which deployment is meant: ${found.join(', ')}`,
-    found.length === 0 ? `there are: ${names}` : 'name it with --deployment',
-  );
 }

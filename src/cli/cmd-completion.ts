@@ -1,11 +1,18 @@
 import { Argument, type Command } from 'commander';
-import { bundlesRoutes, deploymentsRoutes, machinesRoutes, schedulesRoutes } from '../api/contract/index.js';
+import {
+  actionsRoutes,
+  bundlesRoutes,
+  deploymentsRoutes,
+  machinesRoutes,
+  schedulesRoutes,
+  type DeploymentAction,
+} from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 
 /** Longer would be felt at the prompt. */
 const NAMES_TIMEOUT_MS = 1000;
 
-type NamedThing = 'machines' | 'deployments' | 'bundles' | 'schedules';
+type NamedThing = 'units' | 'actions' | 'machines' | 'deployments' | 'bundles' | 'schedules';
 
 /** Which names an argument takes, by what the help calls it. */
 const NAMED: Record<string, NamedThing> = {
@@ -16,6 +23,8 @@ const NAMED: Record<string, NamedThing> = {
   name: 'deployments',
   target: 'machines',
   schedule: 'schedules',
+  unit: 'units',
+  action: 'actions',
 };
 
 const SCRIPTS = {
@@ -80,6 +89,8 @@ async function namesOf(context: CliContext, kind: NamedThing): Promise<string[]>
     deployments: () => context.api.call(deploymentsRoutes.list, {}, signal),
     bundles: () => context.api.call(bundlesRoutes.list, {}, signal),
     schedules: () => context.api.call(schedulesRoutes.list, {}, signal),
+    units: () => actionNames(context, signal, ({ application, units }) => [application, ...units]),
+    actions: () => actionNames(context, signal, ({ action }) => [action]),
   };
   try {
     const { items } = await lists[kind]();
@@ -87,6 +98,21 @@ async function namesOf(context: CliContext, kind: NamedThing): Promise<string[]>
   } catch {
     return [];
   }
+}
+
+/** Of all deployments: which is meant is not known yet. */
+async function actionNames(
+  context: CliContext,
+  signal: AbortSignal,
+  namesIn: (action: DeploymentAction) => string[],
+): Promise<{ items: { name: string }[] }> {
+  const { items: deployments } = await context.api.call(deploymentsRoutes.list, {}, signal);
+  const names = new Set<string>();
+  for (const { name: deployment } of deployments) {
+    const { items } = await context.api.call(actionsRoutes.list, { params: { deployment } }, signal);
+    for (const name of items.flatMap(namesIn)) names.add(name);
+  }
+  return { items: [...names].map((name) => ({ name })) };
 }
 
 function placeOf(shell: 'bash' | 'zsh' | 'fish'): string {

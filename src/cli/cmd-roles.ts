@@ -1,4 +1,5 @@
 import { rolesRoutes, type RoleDetail } from '../api/contract/index.js';
+import { paramText } from './cmd-actions.js';
 import type { Register } from './context.js';
 import { table } from './format.js';
 import { collectPair } from './options.js';
@@ -72,5 +73,7 @@ function textOf(role: RoleDetail): string {
   if (options.length > 0) parts.push(table(['option', 'type', 'default', ''], options));
   if (ends.length > 0) parts.push(table(['', 'endpoint', 'interface'], ends));
   if (steps.length > 0) parts.push(table(['on', 'step', ''], steps));
+  const actions = role.actions.map(({ name, summary, params }) => [name, params.map(paramText).join(' '), summary]);
+  if (actions.length > 0) parts.push(table(['action', 'parameters', ''], actions));
   return parts.join('\n\n');
 }

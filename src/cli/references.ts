@@ -1,4 +1,4 @@
-import { runsRoutes, type Run } from '../api/contract/index.js';
+import { deploymentsRoutes, runsRoutes, type Run } from '../api/contract/index.js';
 import type { CliContext } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 
@@ -21,6 +21,26 @@ export async function getRun(context: CliContext, reference: string): Promise<Ru
 /** A step's key as part of a path: keys hold slashes. */
 export function stepInPath(key: string): string {
   return key.replaceAll('/', '~');
+}
+
+/** The one deployment that has all of these applications; throws where there is none, or where there are several. */
+export async function onlyDeploymentWith(context: CliContext, wanted: readonly string[]): Promise<string> {
+  const { items } = await context.api.call(deploymentsRoutes.list, {});
+  const found: string[] = [];
+  for (const { name } of items) {
+    const { units } = await context.api.call(deploymentsRoutes.show, { params: { deployment: name } });
+    if (wanted.every((application) => units.some((unit) => unit.application === application))) found.push(name);
+  }
+  const [only] = found;
+  if (only !== undefined && found.length === 1) return only;
+  const names = items.map(({ name }) => name).join(', ') || 'none';
+  throw new CliError(
+    found.length === 0 ? EXIT.notFound : EXIT.usage,
+    found.length === 0
+      ? `cannot find a deployment with ${wanted.join(', ')}`
+      : `cannot tell which deployment is meant: ${found.join(', ')}`,
+    found.length === 0 ? `there are: ${names}` : 'name it with --deployment',
+  );
 }
 
 function unlessNotFound(error: unknown): null {

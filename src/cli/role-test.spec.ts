@@ -22,6 +22,7 @@ const role: RoleDetail = {
     { name: 'greet', title: null, on: 'verify' },
     { name: 'remove', title: null, on: 'remove' },
   ],
+  actions: [],
   test: null,
 };
 const rider: RoleDetail = {

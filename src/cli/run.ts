@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { bundlesRoutes } from '../api/contract/index.js';
 import { registerAcceptRules } from './cmd-accept-rules.js';
+import { registerActions } from './cmd-actions.js';
 import { registerAudit } from './cmd-audit.js';
 import { registerBundles } from './cmd-bundles.js';
 import { registerChange } from './cmd-change.js';
@@ -39,6 +40,7 @@ const COMMANDS: readonly Register[] = [
   registerSchedules,
   registerSsh,
   registerOutputs,
+  registerActions,
   registerExport,
   registerSshConfig,
   registerInventory,

@@ -14,6 +14,7 @@ import { BroughtBundles } from './archive/brought-bundles.js';
 import { KeptPackages } from './archive/kept-packages.js';
 import { SendContainerHandler } from './containers/send-container.handler.js';
 import { ContainerImageHandler, withStoredImages } from './containers/container-image.handler.js';
+import { ActionsService } from './actions.service.js';
 import { BundleOutputs } from './bundle-outputs.js';
 import { DeploymentOwner } from './deployment-owner.js';
 import { DeploymentPlanner } from './deployment-planner.js';
@@ -53,6 +54,7 @@ import { VerifyService } from './verify.service.js';
     TeardownService,
     VerifyService,
     ExportService,
+    ActionsService,
     ReachService,
     BundleOutputs,
   ],
@@ -63,6 +65,7 @@ import { VerifyService } from './verify.service.js';
     TeardownService,
     VerifyService,
     ExportService,
+    ActionsService,
     ReachService,
     BundleOutputs,
     ArchivesModule,

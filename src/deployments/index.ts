@@ -1,3 +1,4 @@
+export { ActionsService } from './actions.service.js';
 export { BundleLibrary } from './bundle-library.js';
 export { BundleOutputs, type BundleOutput } from './bundle-outputs.js';
 export { sourceFiles, type BundleSource } from './bundle-source.js';

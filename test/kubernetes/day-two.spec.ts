@@ -50,6 +50,19 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     await rig.muster('scale', 'kubernetes-worker=3', '--yes');
     expect(await states()).toEqual(ready(4));
     expect(rig.containers()).toHaveLength(4);
+    // On request: a node is emptied, and takes pods again; the keys are saved.
+    const drained = JSON.parse(await rig.muster('action', 'kubernetes-worker/2', 'drain', '--yes', '--json')) as {
+      units: Record<string, { node: string }>;
+    };
+    const { node } = drained.units['kubernetes-worker/2']!;
+    expect((await nodes()).find((line) => line.startsWith(`${node} `))).toContain('Ready,SchedulingDisabled');
+    const there = await kubectl('get', 'pods', '-l', 'app=web', '-o', 'wide', `--field-selector=spec.nodeName=${node}`);
+    expect(there.trim()).toBe('');
+    await rig.muster('action', 'kubernetes-worker/2', 'uncordon');
+    expect(await states()).toEqual(ready(4));
+    const saved = await rig.muster('action', 'etcd/0', 'snapshot', 'path=/var/backups/keys.db');
+    expect(saved).toMatch(/path +\/var\/backups\/keys\.db\nsize +\d+/);
+    expect(await rig.muster('exec', 'etcd/0', '--', 'stat', '-c', '%a', '/var/backups/keys.db')).toBe('600\n');
   });
 
   step(2, 'and back to two: the node that goes is drained first', async () => {

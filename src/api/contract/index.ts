@@ -1,4 +1,5 @@
 import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
+import { actionsRoutes } from './actions.js';
 import { changesRoutes } from './changes.js';
 import { cloudsRoutes } from './clouds.js';
 import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
@@ -13,6 +14,7 @@ import { eventsRoutes, runsRoutes } from './runs.js';
 import { schedulesRoutes } from './schedules.js';
 
 export * from './access.js';
+export * from './actions.js';
 export * from './changes.js';
 export * from './clouds.js';
 export * from './deployments.js';
@@ -36,6 +38,7 @@ export const ALL_ROUTES: readonly Route[] = [
   nodesRoutes,
   changesRoutes,
   exportsRoutes,
+  actionsRoutes,
   schedulesRoutes,
   bundlesRoutes,
   cloudsRoutes,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { actionParam } from './actions.js';
 import { bundleFile } from './bundle-source.js';
 import { diagnostic } from './deployments.js';
 import { route } from './route.js';
@@ -31,8 +32,9 @@ export const roleDetail = roleSummary
     provides: z.array(endpoint),
     peers: z.array(endpoint),
     steps: z.array(
-      z.object({ name: z.string(), title: z.string().nullable(), on: z.enum(['apply', 'verify', 'remove', 'action']) }),
+      z.object({ name: z.string(), title: z.string().nullable(), on: z.enum(['apply', 'verify', 'remove']) }),
     ),
+    actions: z.array(z.object({ name: z.string(), summary: z.string(), params: z.array(actionParam) })),
     /** The bundle that `muster roles test` lays down, where the role has one of its own. */
     test: z.string().nullable(),
   })

@@ -115,6 +115,16 @@ export const logChunk = z
   .meta({ id: 'LogChunk' });
 export type LogChunk = z.infer<typeof logChunk>;
 
+export const runOutput = z
+  .object({
+    step: z.string(),
+    name: z.string(),
+    secret: z.boolean(),
+    value: z.unknown().describe('null: a secret that was not opened'),
+  })
+  .meta({ id: 'RunOutput' });
+export type RunOutput = z.infer<typeof runOutput>;
+
 export const runsRoutes = {
   list: route({
     id: 'runs.list',
@@ -143,6 +153,22 @@ export const runsRoutes = {
     summary: 'Every try of a step (by its key, `/` as `~`)',
     role: 'viewer',
     response: z.object({ items: z.array(attempt) }),
+  }),
+  outputs: route({
+    id: 'runs.outputs',
+    method: 'GET',
+    path: '/v1/runs/:run/outputs',
+    summary: 'What its steps have published; of secrets the name alone',
+    role: 'viewer',
+    response: z.object({ items: z.array(runOutput) }),
+  }),
+  openOutput: route({
+    id: 'runs.open-output',
+    method: 'POST',
+    path: '/v1/runs/:run/steps/:step/outputs/:output/open',
+    summary: 'One value that a step (by its key, `/` as `~`) has published, opened where it is a secret',
+    role: 'operator',
+    response: runOutput,
   }),
   log: route({
     id: 'runs.log',

@@ -153,7 +153,9 @@ export class DeploymentsController {
   }
 
   private async view(deployment: StoredDeployment): Promise<Deployment> {
-    const [latest] = await this.runs.list({ subject: { kind: 'deployment', id: deployment.id }, limit: 1 });
+    const runs = await this.runs.list({ subject: { kind: 'deployment', id: deployment.id }, limit: LATEST });
+    // An action that failed says nothing of how the deployment stands.
+    const latest = runs.find(({ action, finishedAt }) => action !== 'action' || finishedAt === null) ?? runs[0];
     if (latest === undefined) return deploymentView(deployment, null);
     const isOver = latest.finishedAt !== null;
     const run = isOver
@@ -162,6 +164,9 @@ export class DeploymentsController {
     return deploymentView(deployment, run);
   }
 }
+
+/** So many actions in a row are looked past. */
+const LATEST = 20;
 
 /** Actions of runs that say nothing of how units are laid. */
 const LEAVES_UNITS = new Set(['verify', 'action', 'down']);

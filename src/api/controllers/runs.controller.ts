@@ -61,6 +61,24 @@ export class RunsController {
     return { items: (await this.runs.attempts(checkedId(id), keyOf(step))).map(attemptView) };
   }
 
+  @Endpoint(runsRoutes.outputs)
+  async outputs(@Param('run') id: string): Promise<ResponseOf<typeof runsRoutes.outputs>> {
+    const { id: run } = await this.runs.get(checkedId(id));
+    return { items: await this.runs.outputs(run) };
+  }
+
+  @Endpoint(runsRoutes.openOutput)
+  async openOutput(
+    @Param('run') id: string,
+    @Param('step') step: string,
+    @Param('output') name: string,
+  ): Promise<ResponseOf<typeof runsRoutes.openOutput>> {
+    const outputs = await this.runs.outputs(checkedId(id), { openSecrets: true });
+    const found = outputs.find((each) => each.step === keyOf(step) && each.name === name);
+    if (found !== undefined) return found;
+    throw new MusterError('not-found', `cannot find a value ${name} of step ${keyOf(step)}`);
+  }
+
   @Endpoint(runsRoutes.log)
   async log(
     @Param('run') id: string,

@@ -8,6 +8,7 @@ import { roleSchema, type RoleYaml } from '../schema.js';
 import type { SourceFile, Span } from '../source.js';
 import { checkUses, readArtifacts, type RoleArtifact } from './artifact.js';
 import { readPackages, type RolePackage } from './packages.js';
+import { readActions, type RoleAction } from './role-action.js';
 import { fileText, readFiles, SHARED_FOLDER, type RoleText } from './role-files.js';
 import { expectedOption, readOption, type RoleOption } from './role-option.js';
 import { checkScriptNames } from './script-names.js';
@@ -72,6 +73,7 @@ export interface RoleDefinition {
   artifacts: Map<string, RoleArtifact>;
   packages: RolePackage[];
   steps: Map<string, RoleStep>;
+  actions: Map<string, RoleAction>;
 }
 
 export type RoleLibrary = ReadonlyMap<string, RoleDefinition>;
@@ -147,6 +149,7 @@ class RoleReader {
         this.diagnostics,
       ),
       steps: new Map(Object.keys(yaml.steps ?? {}).map((name) => [name, this.step(name)])),
+      actions: this.actions(),
     };
     this.checkRides(role);
     this.checkAfter(role);
@@ -157,6 +160,8 @@ class RoleReader {
     this.checkCycles(role);
     const heardBy = (step: RoleStep) => endpointsBefore(role, step);
     checkScriptNames(role, { heardBy, at: ({ name }) => this.keyAt(['steps', name]) }, this.diagnostics);
+    const actions = { ...role, steps: new Map([...role.actions].map(([name, { step }]) => [name, step])) };
+    checkScriptNames(actions, { heardBy, at: ({ name }) => this.keyAt(['actions', name]) }, this.diagnostics);
     return role;
   }
 
@@ -204,6 +209,12 @@ class RoleReader {
     for (const name of Object.keys(entries)) this.name(['artifacts', name], name, NAME);
     const at = (path: string[]) => (path.length === 2 ? this.keyAt(path) : this.at(path));
     return readArtifacts(entries, Object.keys(this.yaml.options ?? {}), at, this.diagnostics);
+  }
+
+  private actions(): Map<string, RoleAction> {
+    const { root, files, diagnostics, yaml } = this;
+    const endpoints = [yaml.requires, yaml.provides, yaml.peers].flatMap((each) => Object.keys(each ?? {}));
+    return readActions(yaml.actions ?? {}, { root, files, endpoints, diagnostics });
   }
 
   private step(name: string): RoleStep {

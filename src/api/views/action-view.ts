@@ -1,0 +1,9 @@
+import type { RoleAction } from '../../bundles/index.js';
+import type { ActionParam } from '../contract/index.js';
+
+export function paramViews(params: RoleAction['params']): ActionParam[] {
+  return [...params].map(([name, { type, default: value, choices, description, required }]) => ({
+    ...{ name, type, default: value },
+    ...{ choices, description, required },
+  }));
+}
