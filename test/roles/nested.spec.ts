@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isLxdMissing } from '../support/lxd-server.js';
 import { OwnComputer } from '../support/own-computer.js';
+import { eventually } from '../support/pipeline-engine.js';
 
 const BUNDLE = `name: nested
 applications:
@@ -37,6 +38,15 @@ describe.skipIf(isLxdMissing)('a container on a container of this computer', () 
     await computer.muster('nodes', 'restore', 'nested', inside, 'first', '--yes');
     expect(await exec('inside/0', 'cat', '/root/state')).toBe('one\n');
     await expect(computer.muster('nodes', 'evacuate', 'nested', 'outside-0', '--yes')).rejects.toThrow(/no other host/);
+
+    // As where its host loses power: nobody asks LXD for anything, and what is in it is back with it.
+    computer.lxd.lxc('restart', '--force', 'nested-outside-0', '--project', 'muster');
+    const isBack = () =>
+      exec('inside/0', 'cat', '/root/state').then(
+        (said) => said === 'one\n',
+        () => false,
+      );
+    await eventually('the inner container is back', isBack, 120_000);
 
     await computer.muster('down', 'nested', '--yes');
     expect(computer.containers()).toBe('');

@@ -61,8 +61,10 @@ if [ ! -e /snap/bin/lxd ] && ! { range_fits /etc/subuid && range_fits /etc/subgi
   [ ! -d /run/systemd/system ] || systemctl try-restart lxd.service incus.service 2>/dev/null || true
 fi
 for service in lxd.service incus.service; do
-  if [ -d /run/systemd/system ] && systemctl list-unit-files "$service" >/dev/null 2>&1; then
+  if [ -d /run/systemd/system ] && systemctl cat "$service" >/dev/null 2>&1; then
     systemctl start "$service" || true # waitready below says what is wrong
+    # By itself it starts at boot where its database says that a container is wanted; after a power cut that is not written.
+    systemctl --quiet add-wants multi-user.target "$service" || true
   fi
 done
 lxd waitready --timeout=300
