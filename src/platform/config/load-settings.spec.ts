@@ -45,6 +45,25 @@ describe('settings', () => {
     }
   });
 
+  it('takes mirrors of a host, of a path on it, or of every host', () => {
+    const settings = loadSettings({ MUSTER_ARTIFACT_MIRRORS: 'https://dl.k8s.io/v1=/srv/k8s https://=/srv/all' });
+    expect(settings.artifactMirrors).toEqual({ 'https://dl.k8s.io/v1': '/srv/k8s', 'https://': '/srv/all' });
+  });
+
+  it('names the variable where a part of it is wrong, and says what was expected', () => {
+    const wrong = [
+      expect.objectContaining({
+        at: 'MUSTER_ARTIFACT_MIRRORS',
+        message: expect.stringMatching(/such as https:\/\/dl/),
+      }),
+    ];
+    // Without a slash it would stand for hosts such as dl.k8s.io.example as well.
+    for (const prefix of ['https://dl.k8s.io', 'ftp://x/', ''])
+      expect(() => loadSettings({ MUSTER_ARTIFACT_MIRRORS: `${prefix}=/srv` })).toThrow(
+        expect.objectContaining({ details: wrong }),
+      );
+  });
+
   it('names every setting once', () => {
     const names = settingNames().map(([name]) => name);
     expect(new Set(names).size).toBe(names.length);

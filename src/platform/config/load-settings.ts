@@ -30,8 +30,11 @@ export function loadSettings(environment: Environment = process.env): Settings {
 
 function detailOf(issue: z.core.$ZodIssue, source: Map<string, string>, file: string | undefined): ErrorDetail {
   const path = issue.path.join('.');
-  const variable = source.get(path);
-  return { at: variable ?? (file === undefined ? path : `${file}: ${path}`), message: issue.message };
+  // What is wrong may lie within what one variable holds.
+  const variable = issue.path.map((_, index) => source.get(issue.path.slice(0, index + 1).join('.'))).find(Boolean);
+  // Zod's own words for a key are "Invalid key in record".
+  const message = issue.code === 'invalid_key' ? (issue.issues[0]?.message ?? issue.message) : issue.message;
+  return { at: variable ?? (file === undefined ? path : `${file}: ${path}`), message };
 }
 
 function readSettingsFile(path: string): Record<string, unknown> {

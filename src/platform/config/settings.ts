@@ -21,7 +21,10 @@ const mirrors = z.preprocess(
     );
   },
   z.record(
-    z.string().regex(/^https?:\/\/[^/]+\//, { error: 'expected the beginning of a URL, such as https://dl.k8s.io/' }),
+    // With the slash after its host, or "https://dl.k8s.io" would stand for "https://dl.k8s.io.example" too; or every host.
+    z.string().regex(/^https?:\/\/([^/]+\/.*)?$/, {
+      error: 'expected the beginning of a URL, such as https://dl.k8s.io/, or https:// for every host',
+    }),
     z.string().regex(/^(https?:\/\/|\/)/, { error: 'expected a URL or an absolute path' }),
   ),
 );
