@@ -19,23 +19,26 @@ type Options = Parameters<typeof fillOptions>[1];
 
 /** Of roles with their options' defaults. */
 export function needsOfRoles(roles: readonly RoleDefinition[], base: Base): RoleNeeds {
-  return together(
-    roles.map((role) =>
-      needsOf(role, base, Object.fromEntries([...role.options].map(([name, o]) => [name, o.default]))),
-    ),
-  );
+  return together(roles.map((role) => needsOf(role, base, defaultsOf(role))));
 }
 
-/** Of a bundle's applications, whatever node they are on. */
-export function needsOfBundle(bundle: Bundle, roles: RoleLibrary, base: Base): RoleNeeds {
+/** Of a bundle's applications, whatever node they are on; and of more roles, with their options' defaults. */
+export function needsOfBundle(
+  bundle: Bundle,
+  roles: RoleLibrary,
+  base: Base,
+  more: readonly RoleDefinition[] = [],
+): RoleNeeds {
   const applications = [...bundle.applications.values()];
-  return together(
-    applications.flatMap(({ name, role: { value } }) => {
-      const role = roles.get(value);
-      return role === undefined ? [] : [needsOf(role, base, optionsOf(bundle, name, role))];
-    }),
-  );
+  const own = applications.flatMap(({ name, role: { value } }) => {
+    const role = roles.get(value);
+    return role === undefined ? [] : [needsOf(role, base, optionsOf(bundle, name, role))];
+  });
+  return together([...own, ...more.map((role) => needsOf(role, base, defaultsOf(role)))]);
 }
+
+const defaultsOf = (role: RoleDefinition): Options =>
+  Object.fromEntries([...role.options].map(([name, option]) => [name, option.default]));
 
 function needsOf(role: RoleDefinition, base: Base, options: Options): RoleNeeds {
   const asked = packagesAsked(role.packages, base, options).filter(({ on }) => on === 'apply');

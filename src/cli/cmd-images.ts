@@ -35,6 +35,8 @@ export const registerImages: Register = (program, context) => {
   registerKeeping(images, context);
 };
 
+const KERNELS = ['generic', 'cloud', 'none'];
+
 interface BuildOptions {
   kernel?: 'generic' | 'cloud' | 'none';
   mirror?: string;
@@ -47,11 +49,9 @@ const registerBuild: Register = (images, context) => {
     .command('build <target>')
     .summary('build an image from distribution packages: debian@12, ubuntu@24.04, or memory')
     .addOption(
-      new Option('--kernel <flavour>', 'generic has the drivers of real machines, none is for containers').choices([
-        'generic',
-        'cloud',
-        'none',
-      ]),
+      new Option('--kernel <flavour>', 'generic has the drivers of real machines, none is for containers').choices(
+        KERNELS,
+      ),
     )
     .option('--mirror <url>', 'where packages come from')
     .option('--include <packages>', 'on top of the standard list, with commas between; may be repeated', collect)
@@ -86,6 +86,8 @@ const registerBuild: Register = (images, context) => {
 };
 
 interface BakeOptions {
+  kernel?: 'generic' | 'cloud' | 'none';
+  overlay?: string[];
   roles?: string[];
   bundle?: string;
   name?: string;
@@ -99,34 +101,39 @@ const registerBake: Register = (images, context) => {
     .summary('make an image like another, with the packages and artifacts of roles in it already')
     .option('--roles <roles>', "with their options' defaults, with commas between; may be repeated", collect)
     .option('--bundle <bundle>', 'what its roles need with its options: a name or a file')
+    .option('--overlay <file>', 'laid over the bundle, as for `muster up`; may be repeated', collect)
+    .addOption(
+      new Option(
+        '--kernel <flavour>',
+        'make it anew, not like one that is there: as `muster images build` has it',
+      ).choices(KERNELS),
+    )
     .option('--name <name>', 'how it is listed (default: the roles)')
     .option('--mirror <url>', 'where packages come from')
     .option('-d, --detach', 'do not wait for the run')
     .addHelpText(
       'after',
       `
-IMAGE is an id, or debian@12 (for containers: debian@12/container), the newest that muster built. From then on nodes
-of that base are made of the new one; \`muster images delete\` of it ends that.
+IMAGE is an id, or debian@12 (for containers: debian@12/container), the newest that muster built. With --kernel it is
+debian@12, made anew: there need not be one. From then on nodes of that base are made of the new one; \`muster images
+delete\` of it ends that.
 
 Examples:
   muster images bake debian@12 --roles docker,ntp
+  muster images bake debian@12 --kernel generic --bundle ./shop.yaml --overlay site.yaml
   muster images bake debian@12/container --bundle kubernetes-core --name kubernetes`,
     )
-    .action(async (image: string, { roles = [], bundle, name, mirror, detach }: BakeOptions) => {
+    .action(async (image: string, { roles = [], bundle, overlay, kernel, name, mirror, detach }: BakeOptions) => {
       const given = roles.flatMap((list) => list.split(',')).filter((role) => role !== '');
       if (given.length > 0 === (bundle !== undefined)) throw new CliError(EXIT.usage, 'give --roles or --bundle');
-      const id = await imageId(context, image);
-      const source = bundle === undefined ? undefined : sourceOf(bundle);
-      const body = { image: id, roles: given, bundle: source, name: name ?? bundle?.replace(/^.*\//, ''), mirror };
+      if (overlay !== undefined && bundle === undefined) throw new CliError(EXIT.usage, '--overlay goes with --bundle');
+      const like = kernel === undefined ? { image: await imageId(context, image) } : { target: image, kernel };
+      const source = bundle === undefined ? undefined : readBundle(bundle, overlay);
+      const body = { ...like, roles: given, bundle: source, name: name ?? bundle?.replace(/^.*\//, ''), mirror };
       const { run } = await context.api.call(imagesRoutes.bake, { body });
       await follow(context, run, { detach });
     });
 };
-
-function sourceOf(bundle: string) {
-  const { overlays: _, ...source } = readBundle(bundle);
-  return source;
-}
 
 /** `debian@12` is the newest of those that muster built for machines, `debian@12/container` for containers. */
 async function imageId(context: CliContext, reference: string): Promise<string> {
@@ -138,7 +145,7 @@ async function imageId(context: CliContext, reference: string): Promise<string> 
   throw new CliError(
     EXIT.notFound,
     `cannot find an image ${reference} that muster built`,
-    `muster images build ${name}${variant === 'container' ? ' --kernel none' : ''}`,
+    `muster images build ${name}${variant === 'container' ? ' --kernel none' : ''}; or --kernel, and it is made anew`,
   );
 }
 

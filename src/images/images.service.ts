@@ -37,8 +37,7 @@ export interface BuildRequest {
 
 /** An image like another, with what roles need in it already. */
 export interface BakeRequest {
-  /** One that was built. */
-  image: Image;
+  like: BakedLike;
   packages: readonly string[];
   baked: Baked;
   /** What it is called where images are listed. */
@@ -46,6 +45,30 @@ export interface BakeRequest {
   /** Where it comes from, for people: the roles. */
   labels: Record<string, string>;
   mirror?: string;
+}
+
+/** What a baked image is like, but for what is baked in. */
+export interface BakedLike {
+  os: string;
+  release: string;
+  architecture: string;
+  kernel: KernelFlavour;
+  /** Packages on top of the standard list. */
+  include: readonly string[];
+  /** The id of the image that it is made like; null: it is made anew. */
+  from: string | null;
+}
+
+/** Throws `conflict` for an image that muster did not build: something would be run as root to install more in it. */
+export function bakedLike(image: Image): BakedLike {
+  const { id, kind, os, release, architecture, source, labels } = image;
+  if (kind !== 'os' || !/^(build|bake )/.test(source)) {
+    throw new MusterError('conflict', `cannot bake image ${id}: muster has not built it`, {
+      hint: 'muster images build debian@12, and bake that',
+    });
+  }
+  const include = (labels.include ?? '').split(' ').filter((each) => each !== '');
+  return { os, release, architecture, kernel: kernelOf(image), include, from: id };
 }
 
 export interface ImportRequest {
@@ -217,36 +240,19 @@ export class ImagesService {
   }
 
   /**
-   * Builds an image anew with more in it. It has the variant of the one it is made from, and is newer: from then on nodes
+   * Builds an image with more in it. It has the variant of the one it is made like, and is newer: from then on nodes
    * are made of it.
    */
   async bake(request: BakeRequest, options: ProgressOptions = {}): Promise<Image> {
-    const { image, packages, baked, mirror, name } = request;
-    const { os, release, labels } = image;
-    if (image.kind !== 'os' || (os !== 'debian' && os !== 'ubuntu') || !/^(build|bake )/.test(image.source)) {
-      throw new MusterError('conflict', `cannot bake image ${image.id}: muster has not built it`, {
-        hint: 'muster images build debian@12, and bake that',
-      });
-    }
-    const kernel = kernelOf(image);
-    const include = [
-      ...new Set([...(labels.include ?? '').split(' ').filter((each) => each !== ''), ...packages]),
-    ].sort();
-    const { cacheDir } = this.options;
-    const built = await this.builders.buildOsImage({
-      os,
-      release,
-      cacheDir,
-      kernel,
-      include,
-      mirror,
-      baked,
-      ...options,
-    });
-    return this.storeOs(built, kernel, {
-      source: `bake ${name}`,
-      labels: { ...request.labels, include: include.join(' '), from: image.id },
-    });
+    const { like, packages, baked, mirror, name } = request;
+    const { os, release, kernel, from } = like;
+    if (os !== 'debian' && os !== 'ubuntu')
+      throw new MusterError('invalid', `cannot bake ${os}@${release}: muster builds Debian and Ubuntu alone`);
+    const include = [...new Set([...like.include, ...packages])].sort();
+    const order = { release, kernel, include, mirror, baked, cacheDir: this.options.cacheDir };
+    const built = await this.builders.buildOsImage({ os, ...order, ...options });
+    const labels = { ...request.labels, include: include.join(' '), ...(from === null ? {} : { from }) };
+    return this.storeOs(built, kernel, { source: `bake ${name}`, labels });
   }
 
   /** Stores a tar, squashfs, raw disk or qcow2, plain or packed with gzip, zstd or xz. */

@@ -8,6 +8,8 @@ export { ImagesModule } from './images.module.js';
 export { ImageCatalog, type NewImage } from './image-catalog.js';
 export {
   ImagesService,
+  type BakedLike,
+  bakedLike,
   type BakeRequest,
   type ContainerRoot,
   type BuildRequest,

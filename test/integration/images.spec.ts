@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { ContentStore, ImageCatalog, ImagesService, StreamSync } from '../../src/images/index.js';
+import {
+  bakedLike,
+  type BakedLike,
+  ContentStore,
+  ImageCatalog,
+  ImagesService,
+  StreamSync,
+} from '../../src/images/index.js';
 import type { ImageBuilders } from '../../src/images/image-builders.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { OutgoingHttp } from '../../src/platform/http/index.js';
@@ -143,12 +150,12 @@ describe('building', () => {
     contents.fileSystem = 'files and more';
     const baked = { masked: ['etcd.service'], files: [] };
     const request = { packages: ['chrony', 'vim'], baked, name: 'ntp', labels: { roles: 'ntp' } };
-    const made = await images.bake({ image: plain, ...request });
+    const made = await images.bake({ like: bakedLike(plain), ...request });
     expect(asked.at(-1)).toMatchObject({ ...debian, kernel: 'generic', include: ['chrony', 'vim'], baked });
     const labels = { roles: 'ntp', include: 'chrony vim', from: plain.id, kernel: 'generic' };
     expect(made).toMatchObject({ source: 'bake ntp', variant: 'default', labels });
     expect((await images.getSelected({ ...debian, architecture: 'amd64' })).id).toBe(made.id);
-    await images.bake({ image: made, ...request, packages: ['curl'] });
+    await images.bake({ like: bakedLike(made), ...request, packages: ['curl'] });
     expect(asked.at(-1)).toMatchObject({ include: ['chrony', 'curl', 'vim'] });
     const brought = await images.importFile({
       path: writeTar('t.tar'),
@@ -156,7 +163,20 @@ describe('building', () => {
       release: '12',
       architecture: 'amd64',
     });
-    await expect(images.bake({ image: brought, ...request })).rejects.toThrow(/muster has not built it/);
+    expect(() => bakedLike(brought)).toThrow(/muster has not built it/);
+  });
+
+  it('baked anew needs no image that is there', async () => {
+    const like: BakedLike = { ...debian, architecture: 'amd64', kernel: 'cloud', include: [], from: null };
+    const baked = { masked: [], files: [] };
+    const made = await images.bake({ like, packages: ['jq'], baked, name: 'k', labels: { roles: '' } });
+    expect(asked.at(-1)).toMatchObject({ ...debian, kernel: 'cloud', include: ['jq'] });
+    expect(made.labels).toEqual({
+      roles: '',
+      include: 'jq',
+      kernel: 'cloud',
+      kernelVersion: made.labels.kernelVersion,
+    });
   });
 
   it('by several at once ends with one image', async () => {

@@ -33,6 +33,9 @@ engine_is_there() {
 }
 
 engine_is_there || install_engine
+if [ "$OPT_PROBE" = true ] && ! command -v busybox >/dev/null; then
+  apt-get -q install -y --no-install-recommends busybox-static
+fi
 case $OPT_STORAGE in
   btrfs) command -v mkfs.btrfs >/dev/null || apt-get -q install -y --no-install-recommends btrfs-progs ;;
   zfs)

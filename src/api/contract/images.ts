@@ -25,6 +25,8 @@ export const image = z
 export type Image = z.infer<typeof image>;
 
 const started = z.object({ run }).describe('The run that does it');
+const buildable = /^(debian|ubuntu)@[a-z0-9.]+$/;
+const kernel = z.enum(['generic', 'cloud', 'none']);
 const osName = z.string().regex(/^[a-z]+@[a-z0-9.]+$/, 'name it as debian@12 or ubuntu@24.04');
 const architecture = z.enum(['amd64', 'arm64']);
 
@@ -58,8 +60,7 @@ export const imagesRoutes = {
     role: 'operator',
     body: z.strictObject({
       target: z.string().regex(/^(memory|(debian|ubuntu)@[a-z0-9.]+)$/, 'name it as debian@12, ubuntu@24.04 or memory'),
-      kernel: z
-        .enum(['generic', 'cloud', 'none'])
+      kernel: kernel
         .optional()
         .describe('Default: generic, with the drivers of real machines; none: for system containers'),
       mirror: z.url({ protocol: /^https?$/ }).optional(),
@@ -80,12 +81,15 @@ export const imagesRoutes = {
     role: 'operator',
     body: z
       .strictObject({
-        image: z.string().max(100).describe('Its id'),
-        roles: z.array(z.string().max(200)).max(100).default([]).describe("With their options' defaults"),
-        bundle: bundleSource
-          .omit({ overlays: true })
+        image: z.string().max(100).optional().describe('The id of the one that it is made like'),
+        target: z
+          .string()
+          .regex(buildable, 'name it as debian@12 or ubuntu@24.04')
           .optional()
-          .describe('In place of roles: what it uses, as it says'),
+          .describe('In place of `image`: as it would be built anew'),
+        kernel: kernel.optional().describe('Of `target`, as for a build'),
+        roles: z.array(z.string().max(200)).max(100).default([]).describe("With their options' defaults"),
+        bundle: bundleSource.optional().describe('In place of roles: what it uses, as it says'),
         name: z
           .string()
           .regex(/^[a-zA-Z0-9][a-zA-Z0-9., _+~-]{0,99}$/, 'letters, digits, and signs between')
@@ -93,7 +97,9 @@ export const imagesRoutes = {
           .describe('Where images are listed; default: the roles'),
         mirror: z.url({ protocol: /^https?$/ }).optional(),
       })
-      .refine(({ roles, bundle }) => roles.length > 0 !== (bundle !== undefined), 'give `roles` or `bundle`'),
+      .refine(({ roles, bundle }) => roles.length > 0 !== (bundle !== undefined), 'give `roles` or `bundle`')
+      .refine(({ image, target }) => (image === undefined) !== (target === undefined), 'give `image` or `target`')
+      .refine(({ target, kernel }) => kernel === undefined || target !== undefined, '`kernel` goes with `target`'),
     response: started,
     status: 202,
   }),

@@ -48,13 +48,13 @@ export class ImagesController {
     @Who() who: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<ResponseOf<typeof imagesRoutes.bake>> {
-    const { roles, bundle, mirror } = body;
-    const image = await this.images.get(checkedId(body.image));
+    const { roles, bundle, mirror, kernel } = body;
+    const image = body.image === undefined ? undefined : (await this.images.get(checkedId(body.image))).id;
     for (const role of roles) this.library.role(role);
-    const files = bundle === undefined ? [] : sourceFiles({ ...bundle, overlays: [] }, this.library);
+    const files = bundle === undefined ? [] : sourceFiles(bundle, this.library);
     const name = body.name ?? (roles.join(', ') || (bundle?.bundle ?? files[0]?.name ?? 'a bundle'));
-    note.subject = `images/${image.id}`;
-    const input = { image: image.id, roles, files: files.map(fileOfStep), name, mirror };
+    note.subject = `images/${image ?? body.target ?? ''}`;
+    const input = { image, target: body.target, kernel, roles, files: files.map(fileOfStep), name, mirror };
     const run = await note.change((manager) => this.archives.bake(manager, input, who.name));
     await this.runs.nudge(run.id);
     return { run: runView(await this.runs.get(run.id), run.subjectId) };

@@ -7,7 +7,7 @@ import { packageRoot } from '../../platform/files/index.js';
 import type { ContainerScripts } from './container-steps.js';
 
 /** The role whose units lay what containers run on; its scripts do the same where a bundle has no unit of it. */
-const ENGINE_ROLE = 'lxd';
+export const ENGINE_ROLE = 'lxd';
 const FAN_ROLE = 'fan';
 
 export function containerScripts(roles: RoleLibrary): ContainerScripts {
@@ -24,7 +24,8 @@ export function containerScripts(roles: RoleLibrary): ContainerScripts {
       if (text !== '') return text;
       throw new MusterError('internal', `cannot make containers: the role ${ENGINE_ROLE} has no ${name}`);
     },
-    defaults: Object.fromEntries(options),
+    // The probe is of the role's own units, and so is what it is made of.
+    defaults: { ...Object.fromEntries(options), OPT_PROBE: 'false' },
     cgroupFiles: ['muster-cgroups.sh', 'muster-cgroups.service'].map((path) => ({
       path,
       content: readFileSync(join(packageRoot(), 'tftp', 'container', path), 'utf8'),

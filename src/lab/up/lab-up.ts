@@ -115,15 +115,24 @@ class LabRun {
 
   private async buildImages(tell: (text: string) => void): Promise<void> {
     tell(`building the memory environment and ${IMAGE} (quick where they are cached)`);
-    await this.build('memory');
-    await this.build(IMAGE, '--include', needsOf(this.options.bundle).packages.join(','));
+    // The small kernel knows all that QEMU's default devices need, and starts sooner.
+    await this.image('build', 'memory', '--kernel', 'cloud');
+    // What roles need is in the image: the rack's network leads nowhere.
+    await this.image('bake', IMAGE, '--kernel', 'cloud', ...this.bakedIn());
+    const { containerRoles } = needsOf(this.options.bundle);
+    if (containerRoles.length > 0)
+      await this.image('bake', IMAGE, '--kernel', 'none', '--roles', containerRoles.join(','));
   }
 
-  /** The small kernel knows all that QEMU's default devices need, and starts sooner. */
-  private async build(target: string, ...more: string[]): Promise<void> {
-    const code = await this.show(['images', 'build', target, '--kernel', 'cloud', ...more]);
+  private bakedIn(): string[] {
+    const { bundle } = this.options;
+    return bundle === NO_BUNDLE ? ['--roles', 'fan,lxd'] : ['--bundle', bundle, ...this.overlays()];
+  }
+
+  private async image(...command: string[]): Promise<void> {
+    const code = await this.show(['images', ...command]);
     if (code !== 0) {
-      throw new MusterError('internal', `cannot build ${target}: exit code ${code}`, {
+      throw new MusterError('internal', `cannot ${command.slice(0, 2).join(' ')}: exit code ${code}`, {
         hint: `the server's log: ${inLab.serverLog(this.places)}`,
       });
     }
@@ -147,13 +156,16 @@ class LabRun {
   }
 
   private async bringBundleUp(): Promise<void> {
-    const overlays = this.options.overlay.flatMap((file) => ['--overlay', file]);
-    this.exitCode = await this.show(['up', this.options.bundle, ...overlays, '--on', 'metal', '--yes']);
+    this.exitCode = await this.show(['up', this.options.bundle, ...this.overlays(), '--on', 'metal', '--yes']);
     if (this.exitCode !== 0) {
       throw new MusterError('internal', `cannot bring ${this.options.bundle} up: exit code ${this.exitCode}`, {
         hint: `the server's log: ${inLab.serverLog(this.places)}`,
       });
     }
+  }
+
+  private overlays(): string[] {
+    return this.options.overlay.flatMap((file) => ['--overlay', file]);
   }
 
   private builtKernels(): string[] {
