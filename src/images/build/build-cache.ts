@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { runProcess } from '../../platform/process/index.js';
 import { messageOf, MusterError } from '../../error.js';
@@ -31,13 +31,16 @@ export async function cached<Result>(
   const folder = join(cacheDir, `${name}-${await cacheKey(cacheDir, inputs)}`);
   if (!existsSync(join(folder, RESULT))) {
     const work = await mkdtemp(join(cacheDir, `.${name}-`));
+    // apt's own user looks for packages below it.
+    await chmod(work, 0o755);
     try {
       const result = await make(work);
       await writeFile(join(work, RESULT), JSON.stringify(result));
       await rm(folder, { recursive: true, force: true });
       await rename(work, folder);
     } finally {
-      await rm(work, { recursive: true, force: true });
+      // What was stopped may be writing still, for a moment.
+      await rm(work, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     }
   }
   return { folder, result: JSON.parse(await readFile(join(folder, RESULT), 'utf8')) as Result };

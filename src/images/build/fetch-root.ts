@@ -1,6 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { runProcess } from '../../platform/process/index.js';
 import type { PackageSource } from './distribution.js';
+import { runMmdebstrap } from './run-mmdebstrap.js';
 
 /** Never needed where disk and memory are counted. */
 const DOCUMENTATION = ['./usr/share/doc', './usr/share/man', './usr/share/locale', './usr/share/info'];
@@ -15,12 +17,11 @@ export function sourceLines(source: PackageSource): string[] {
   return source.archives.map((a) => `deb [signed-by=${source.keyring}] ${a.uri} ${a.suite} ${a.components.join(' ')}`);
 }
 
-/** Unpacks packages and what they depend on into `folder`, without running anything of theirs. */
+/** Unpacks packages and what they depend on into `folder`, using the one around it, without running anything of theirs. */
 export async function unpackPackages(source: PackageSource, folder: string, options: RootOptions): Promise<void> {
   const tar = `${folder}.tar`;
-  await runProcess(
+  await runMmdebstrap(
     [
-      'mmdebstrap',
       '--variant=extract',
       '--aptopt=APT::Install-Recommends "false"',
       '--aptopt=Acquire::Languages "none"',
@@ -29,6 +30,7 @@ export async function unpackPackages(source: PackageSource, folder: string, opti
       tar,
       ...sourceLines(source),
     ],
+    dirname(folder),
     { signal: options.signal, onOutput: options.onOutput },
   );
   await mkdir(folder, { recursive: true });

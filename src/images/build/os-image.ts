@@ -10,6 +10,7 @@ import { describeFile } from './built-file.js';
 import { packageSource, type PackageSource } from './distribution.js';
 import { KERNEL_PACKAGES } from './environment-content.js';
 import { sourceLines } from './fetch-root.js';
+import { runMmdebstrap } from './run-mmdebstrap.js';
 import { mmdebstrapProgress } from './mmdebstrap-progress.js';
 import { requirePrograms } from './needed-programs.js';
 import { bakeHooks } from './bake-hooks.js';
@@ -150,9 +151,8 @@ async function installPackages(parts: ImageWork, tar: string): Promise<void> {
   const { work, scripts, source, packages, baked, isContainer, progress, signal } = parts;
   const hooks = baked === undefined ? [] : await bakeHooks(baked, work);
   progress(2, `fetching the packages of ${source.codename}`);
-  await runProcess(
+  await runMmdebstrap(
     [
-      'mmdebstrap',
       '--variant=minbase',
       '--format=tar',
       '--aptopt=APT::Install-Recommends "false"',
@@ -167,6 +167,7 @@ async function installPackages(parts: ImageWork, tar: string): Promise<void> {
       tar,
       ...sourceLines(source),
     ],
+    work,
     { signal, onOutput: mmdebstrapProgress(progress, 2, 75) },
   ).catch(async (error: unknown) => {
     await rm(tar, { force: true });
