@@ -34,7 +34,7 @@ export async function bringLabUp(
       known: readTimes(places),
       write,
       nowMs: () => performance.now(),
-      everyMs: 15_000,
+      everyMs: 60_000,
     });
   } catch (error) {
     if (Rack.existsIn(places.dir)) {
@@ -79,8 +79,10 @@ class LabRun {
   }
 
   stages(): Stage[] {
-    const bundle: Stage[] = [{ name: 'bundle', expectedSeconds: 240, run: () => this.bringBundleUp() }];
-    const wanted = this.options.bundle === NO_BUNDLE ? [] : bundle;
+    const { bundle: of } = this.options;
+    const { imagesSeconds, bundleSeconds } = needsOf(of);
+    const bundle: Stage[] = [{ name: 'bundle', of, expectedSeconds: bundleSeconds, run: () => this.bringBundleUp() }];
+    const wanted = of === NO_BUNDLE ? [] : bundle;
     if (this.options.keep && Rack.existsIn(this.places.dir)) {
       this.opened = Rack.open(this.places.dir);
       return wanted;
@@ -92,7 +94,7 @@ class LabRun {
         expectedSeconds: 12,
         run: (tell) => startLabServer(this.rack, this.places, tell, this.settings()),
       },
-      { name: 'images', expectedSeconds: 150, run: (tell) => this.buildImages(tell) },
+      { name: 'images', of, expectedSeconds: imagesSeconds, run: (tell) => this.buildImages(tell) },
       { name: 'machines', expectedSeconds: 6, run: (tell) => this.makeMachines(tell) },
       ...wanted,
     ];
@@ -114,7 +116,7 @@ class LabRun {
   }
 
   private async buildImages(tell: (text: string) => void): Promise<void> {
-    tell(`building the memory environment and ${IMAGE} (quick where they are cached)`);
+    tell(`the memory environment, and ${IMAGE} with what the bundle needs (quick where they are cached)`);
     // The small kernel knows all that QEMU's default devices need, and starts sooner.
     await this.image('build', 'memory', '--kernel', 'cloud');
     // What roles need is in the image: the rack's network leads nowhere.
@@ -228,6 +230,6 @@ function readTimes(places: LabPlaces): Record<string, number> {
 
 function keepTimes(places: LabPlaces, times: readonly StageTime[]): void {
   mkdirSync(places.cacheDir, { recursive: true });
-  const all = { ...readTimes(places), ...Object.fromEntries(times.map((time) => [time.name, time.seconds])) };
+  const all = { ...readTimes(places), ...Object.fromEntries(times.map((time) => [time.key, time.seconds])) };
   writeFileSync(inLab.times(places), JSON.stringify(all));
 }

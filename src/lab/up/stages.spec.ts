@@ -8,8 +8,10 @@ const stages: Stage[] = [
 ];
 
 it('adds up what is expected, with what this computer took before', () => {
-  expect(timeLeft(stages, 4, {})).toBe('about 1 min 46 s left');
-  expect(timeLeft(stages, 4, { images: 20 })).toBe('about 26 s left');
+  expect(timeLeft(stages, 4, {})).toBe('about 1 min 46 s left in all');
+  expect(timeLeft(stages, 4, { images: 20 })).toBe('about 26 s left in all');
+  const ofBundle = [{ ...stages[1]!, of: 'lxd-fan' }];
+  expect(timeLeft(ofBundle, 0, { images: 20, 'images lxd-fan': 30 })).toBe('about 30 s left in all');
 });
 
 it('says so when a stage takes longer than expected', () => {
@@ -29,7 +31,7 @@ it('tells where it is, and stops at the first stage that fails', async () => {
   const failing: Stage = { name: 'up', expectedSeconds: 1, run: () => Promise.reject(new Error('cannot')) };
   const never: Stage = { name: 'never', expectedSeconds: 1, run: () => Promise.reject(new Error('ran')) };
   await expect(runStages([stages[0]!, failing, never], options)).rejects.toThrow('cannot');
-  expect(lines[0]).toMatch(/^\[1\/3\] server: about \d+ s left$/);
+  expect(lines[0]).toMatch(/^\[1\/3\] server: about \d+ s left in all$/);
   expect(lines[1]).toMatch(/^\[1\/3\] server: done in \d s$/);
   expect(lines).toHaveLength(3);
 });

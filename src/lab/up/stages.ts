@@ -3,16 +3,20 @@ export interface Stage {
   name: string;
   /** On two cores, without KVM; replaced by what this computer took the last time. */
   expectedSeconds: number;
+  /** What its time depends on, such as the bundle: times are kept apart by it. */
+  of?: string;
   run: (tell: (text: string) => void) => Promise<void>;
 }
 
 export interface StageTime {
   name: string;
   seconds: number;
+  /** By which it is found the next time. */
+  key: string;
 }
 
 export interface StageOptions {
-  /** Seconds of earlier runs on this computer, by stage. */
+  /** Seconds of earlier runs on this computer, by {@link StageTime.key}. */
   known: Readonly<Record<string, number>>;
   write: (line: string) => void;
   nowMs: () => number;
@@ -35,21 +39,25 @@ export async function runStages(stages: readonly Stage[], options: StageOptions)
       clearInterval(timer);
     }
     const seconds = (options.nowMs() - began) / 1000;
-    times.push({ name: stage.name, seconds });
+    times.push({ name: stage.name, seconds, key: keyOf(stage) });
     options.write(`${label}: done in ${formatSeconds(seconds)}`);
   }
   return times;
 }
 
+function keyOf({ name, of }: Stage): string {
+  return of === undefined ? name : `${name} ${of}`;
+}
+
 /** The first of the stages has been running for `elapsed` seconds. */
 export function timeLeft(stages: readonly Stage[], elapsed: number, known: Readonly<Record<string, number>>): string {
-  const expected = (stage: Stage) => known[stage.name] ?? stage.expectedSeconds;
+  const expected = (stage: Stage) => known[keyOf(stage)] ?? stage.expectedSeconds;
   const [first, ...later] = stages;
   const ahead = later.reduce((sum, stage) => sum + expected(stage), 0);
   const here = first === undefined ? 0 : expected(first) - elapsed;
   if (here < 0)
     return `takes longer than expected${later.length === 0 ? '' : `; after it about ${formatSeconds(ahead)}`}`;
-  return `about ${formatSeconds(here + ahead)} left`;
+  return `about ${formatSeconds(here + ahead)} left in all`;
 }
 
 export function formatSeconds(seconds: number): string {
