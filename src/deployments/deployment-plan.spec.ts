@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { CloudProvider, NodeRequest } from '../clouds/index.js';
+import { MetalProvider } from '../clouds/metal/metal.provider.js';
+import type { ImagesService } from '../images/index.js';
+import type { ClaimsService } from '../machines/index.js';
+import type { SubnetService } from '../networks/index.js';
 import { step } from '../plan/index.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import type { ContainerScripts } from './containers/container-steps.js';
@@ -120,8 +124,8 @@ describe('containers', () => {
   it('are made on their host, when it is ready and prepared once', () => {
     const steps = order(planOf(request('0'), inside('0/lxd/a-0'), inside('0/lxd/b-0')));
     expect(steps).toEqual([
-      'node/0:install <- node/0:ready',
-      'node/0:prepare <- node/0:ready,node/0:install',
+      'node/0:engine <- node/0:ready',
+      'node/0:prepare <- node/0:ready,node/0:engine',
       'node/0:find-debian-12 <- node/0:ready',
       'node/0:image-debian-12 <- node/0:ready,node/0:prepare,node/0:find-debian-12',
       'node/0:make <- ',
@@ -132,6 +136,16 @@ describe('containers', () => {
       'node/0/lxd/b-0:ready <- node/0/lxd/b-0:create',
       'lxd/0:install <- node/0:ready',
     ]);
+  });
+
+  it('have no step that is called as one of the machine that they are on', () => {
+    const metal = new MetalProvider({} as ClaimsService, {} as ImagesService, {} as SubnetService);
+    const onMetal = new ContainerProvider(metal, scripts, 'd1');
+    const requests = [request('0'), inside('0/lxd/a-0')];
+    const { steps } = deploymentPlan({ requests, existing: new Map(), unitSteps: [], provider: onMetal });
+    const keys = steps.map(({ key }) => key);
+    expect(keys).toEqual(expect.arrayContaining(['node/0:install', 'node/0:engine']));
+    expect(keys).toEqual([...new Set(keys)]);
   });
 
   it('wait for the units that lay LXD and the fan on their host, where the plan has them', () => {

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
+import type { BakedLike } from './baked-like.js';
 import type { Clock } from '../platform/clock.js';
 import { runProcess } from '../platform/process/index.js';
 import {
@@ -45,30 +46,6 @@ export interface BakeRequest {
   /** Where it comes from, for people: the roles. */
   labels: Record<string, string>;
   mirror?: string;
-}
-
-/** What a baked image is like, but for what is baked in. */
-export interface BakedLike {
-  os: string;
-  release: string;
-  architecture: string;
-  kernel: KernelFlavour;
-  /** Packages on top of the standard list. */
-  include: readonly string[];
-  /** The id of the image that it is made like; null: it is made anew. */
-  from: string | null;
-}
-
-/** Throws `conflict` for an image that muster did not build: something would be run as root to install more in it. */
-export function bakedLike(image: Image): BakedLike {
-  const { id, kind, os, release, architecture, source, labels } = image;
-  if (kind !== 'os' || !/^(build|bake )/.test(source)) {
-    throw new MusterError('conflict', `cannot bake image ${id}: muster has not built it`, {
-      hint: 'muster images build debian@12, and bake that',
-    });
-  }
-  const include = (labels.include ?? '').split(' ').filter((each) => each !== '');
-  return { os, release, architecture, kernel: kernelOf(image), include, from: id };
 }
 
 export interface ImportRequest {
@@ -374,11 +351,6 @@ export class ImagesService {
     const image = { ...identity, variant, source, labels, createdAt, files };
     return this.catalog.record(image, { replace: true });
   }
-}
-
-function kernelOf({ variant, labels }: Image): KernelFlavour {
-  if (variant === CONTAINER_VARIANT) return 'none';
-  return labels.kernel === 'cloud' ? 'cloud' : 'generic';
 }
 
 function fileOf(

@@ -1,3 +1,4 @@
+export { bakedLike, type BakedLike } from './baked-like.js';
 export { Image, type ImageKind } from './image.entity.js';
 export { COMPRESSIONS, FILE_ROLES, type Compression, type ImageFileRole } from './image-file.entity.js';
 export { CONTAINER_VARIANT, selectImage, type ImageForm, type ImageWish } from './select-image.js';
@@ -8,8 +9,6 @@ export { ImagesModule } from './images.module.js';
 export { ImageCatalog, type NewImage } from './image-catalog.js';
 export {
   ImagesService,
-  type BakedLike,
-  bakedLike,
   type BakeRequest,
   type ContainerRoot,
   type BuildRequest,

@@ -31,7 +31,7 @@ describe('a container that moves', () => {
   it('is deleted where it was only when it is recorded where it is', () => {
     expect(checkPlan({ steps }, () => true)).toEqual([]);
     expect(steps.map(({ key }) => key)).toEqual([
-      ...['node/0:ready', 'node/1:ready', 'node/1:install', 'node/1:prepare'],
+      ...['node/0:ready', 'node/1:ready', 'node/1:engine', 'node/1:prepare'],
       ...['pack', 'send', 'unpack', 'record', 'leave'].map((what) => `node/0/lxd/a:${what}`),
       ...['pack', 'send', 'unpack', 'record', 'leave'].map((what) => `node/0/lxd/b:${what}`),
     ]);

@@ -33,7 +33,7 @@ const baseOf = ({ base }: NodeRequest) => `${base.os}-${base.release}`;
 /** LXD on a host, and what containers stand on there. */
 export function engineSteps(inside: ContainerRequest['inside'], scripts: ContainerScripts): StepSpec[] {
   const { host, hasEngine, onFan, after } = inside;
-  const install = onHost(scripts, host, 'install', `install LXD on node ${host}, for containers`, {
+  const install = onHost(scripts, host, 'engine', `install LXD on node ${host}, for containers`, {
     script: scripts.file('install.sh'),
     environment: scripts.defaults,
     timeoutSeconds: 1200,

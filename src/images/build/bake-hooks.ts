@@ -25,8 +25,10 @@ export async function bakeHooks({ masked, files }: Baked, work: string): Promise
       const target = `$1/var/lib/muster/artifacts/${sha256}`;
       return `install -D -m 0644 '${join(folder, sha256)}' "${target}/${fileName}"`;
     }),
-    // The step runner's own folders, as it makes them.
-    ...(files.length === 0 ? [] : ['chmod 0700 "$1/var/lib/muster" "$1/var/lib/muster/artifacts"']),
+    // The step runner's own folders, as it makes them; and the copies are of no more use.
+    ...(files.length === 0
+      ? []
+      : ['chmod 0700 "$1/var/lib/muster" "$1/var/lib/muster/artifacts"', `rm -r '${folder}'`]),
   ];
 }
 

@@ -39,9 +39,10 @@ function running(text: string): string[] {
 }
 
 it('works below the folder that it is given, and gives what it is told', async () => {
-  standIn('echo "$@" > "$TMPDIR/said"');
+  standIn(`echo "$TMPDIR $*" > "${dir}/said"; : > "$TMPDIR/left"`);
   await runMmdebstrap(['--include=a b', 'bookworm'], dir, {});
-  expect(readFileSync(join(dir, 'mmdebstrap.d/said'), 'utf8')).toBe('--include=a b bookworm\n');
+  expect(readFileSync(join(dir, 'said'), 'utf8')).toBe(`${dir}/mmdebstrap.d --include=a b bookworm\n`);
+  expect(readdirSync(dir).sort()).toEqual(['mmdebstrap', 'said']);
 });
 
 it.runIf(process.getuid?.() === 0)(
