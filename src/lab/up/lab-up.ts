@@ -81,7 +81,10 @@ class LabRun {
   stages(): Stage[] {
     const { bundle: of } = this.options;
     const { imagesSeconds, bundleSeconds } = needsOf(of);
-    const bundle: Stage[] = [{ name: 'bundle', of, expectedSeconds: bundleSeconds, run: () => this.bringBundleUp() }];
+    const kept = { of, tellsTime: true };
+    const bundle: Stage[] = [
+      { name: 'bundle', ...kept, expectedSeconds: bundleSeconds, run: () => this.bringBundleUp() },
+    ];
     const wanted = of === NO_BUNDLE ? [] : bundle;
     if (this.options.keep && Rack.existsIn(this.places.dir)) {
       this.opened = Rack.open(this.places.dir);
@@ -94,7 +97,7 @@ class LabRun {
         expectedSeconds: 12,
         run: (tell) => startLabServer(this.rack, this.places, tell, this.settings()),
       },
-      { name: 'images', of, expectedSeconds: imagesSeconds, run: (tell) => this.buildImages(tell) },
+      { name: 'images', ...kept, expectedSeconds: imagesSeconds, run: (tell) => this.buildImages(tell) },
       { name: 'machines', expectedSeconds: 6, run: (tell) => this.makeMachines(tell) },
       ...wanted,
     ];

@@ -36,6 +36,17 @@ it('tells where it is, and stops at the first stage that fails', async () => {
   expect(lines).toHaveLength(3);
 });
 
+it('leaves it to a stage that tells its own time', async () => {
+  const lines: string[] = [];
+  const options = { known: {}, write: (line: string) => lines.push(line), nowMs: () => 0, everyMs: 5 };
+  const run = () => new Promise<void>((resolve) => setTimeout(resolve, 60));
+  const stage: Stage = { name: 'bundle', expectedSeconds: 1, run };
+  await runStages([{ ...stage, tellsTime: true }], options);
+  expect(lines).toHaveLength(2);
+  await runStages([stage], options);
+  expect(lines.length).toBeGreaterThan(5);
+});
+
 it('writes minutes as people do', () => {
   expect([0.4, 59.4, 60, 125].map(formatSeconds)).toEqual(['0 s', '59 s', '1 min 0 s', '2 min 5 s']);
 });

@@ -5,6 +5,8 @@ export interface Stage {
   expectedSeconds: number;
   /** What its time depends on, such as the bundle: times are kept apart by it. */
   of?: string;
+  /** It runs commands that tell their own time left: a second one between their lines would contradict them. */
+  tellsTime?: boolean;
   run: (tell: (text: string) => void) => Promise<void>;
 }
 
@@ -32,7 +34,8 @@ export async function runStages(stages: readonly Stage[], options: StageOptions)
     const label = `[${index + 1}/${stages.length}] ${stage.name}`;
     const left = () => timeLeft(stages.slice(index), (options.nowMs() - began) / 1000, options.known);
     options.write(`${label}: ${left()}`);
-    const timer = setInterval(() => options.write(`${label}: ${left()}`), options.everyMs);
+    const tell = () => options.write(`${label}: ${left()}`);
+    const timer = stage.tellsTime === true ? undefined : setInterval(tell, options.everyMs);
     try {
       await stage.run((text) => options.write(`${label}: ${text}`));
     } finally {
