@@ -18,6 +18,7 @@ import { Schedules1790000031000 } from './1790000031000-schedules.js';
 import { Canaries1790000032000 } from './1790000032000-canaries.js';
 import { MachineSubnets1790000033000 } from './1790000033000-machine-subnets.js';
 import { NodeClones1790000034000 } from './1790000034000-node-clones.js';
+import { StepsThatMayFail1790000040000 } from './1790000040000-steps-that-may-fail.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -40,4 +41,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   Canaries1790000032000,
   MachineSubnets1790000033000,
   NodeClones1790000034000,
+  StepsThatMayFail1790000040000,
 ];

@@ -7,7 +7,7 @@ import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './
 import { resolveRelations } from './relations.js';
 import type { RoleAction } from './roles/role-action.js';
 import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';
-import { sorted } from './step-order.js';
+import { sorted, stepsOfDependants, unitOfKey } from './step-order.js';
 import { UnitSteps, type ActionParams, type KnownDeployment } from './unit-steps.js';
 import { stepKey, UnitGraph } from './unit-graph.js';
 
@@ -50,10 +50,19 @@ export function compileVerify(input: CompileInput & { known: KnownDeployment }):
   return compilation.result({ steps: compilation.chosenVerify() });
 }
 
+export interface CompiledRemoval extends CompiledBundle {
+  /** By unit: those that depend on it, at first hand. */
+  dependants: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Keys of the steps that say goodbye to something outside of the deployment. */
+  outside: ReadonlySet<string>;
+}
+
 /** The remove steps: who depends on others goes before them. */
-export function compileRemove(input: CompileInput & { known: KnownDeployment }): CompiledBundle {
+export function compileRemove(input: CompileInput & { known: KnownDeployment }): CompiledRemoval {
   const compilation = new Compilation(input, ['remove']);
-  return compilation.result({ steps: compilation.remove() });
+  const dependants = compilation.dependants();
+  const result = compilation.result({ steps: compilation.remove(dependants) });
+  return { ...result, dependants, outside: compilation.outside(result.plan) };
 }
 
 /** What an action does on these units of one application, for a deployment that stands. */
@@ -165,21 +174,25 @@ class Compilation {
     return steps.map((step) => ({ ...step, after: step.after.filter((key) => !left.has(key)) }));
   }
 
-  remove(): Plan['steps'] {
+  remove(dependants: CompiledRemoval['dependants']): Plan['steps'] {
     const remove = this.steps('remove', () => true);
-    const ofUnit = new Map<string, string[]>();
-    for (const { key } of remove) ofUnit.set(unitOfKey(key), [...(ofUnit.get(unitOfKey(key)) ?? []), key]);
-    const dependants = new Map<string, string[]>();
+    const before = stepsOfDependants(remove, dependants);
+    return remove.map((each) => ({ ...each, after: [...new Set([...each.after, ...before(unitOfKey(each.key))])] }));
+  }
+
+  dependants(): Map<string, Set<string>> {
+    const dependants = new Map<string, Set<string>>();
     for (const { unit, on } of this.dependencyOrder())
       for (const other of on) {
         const known = dependants.get(other);
-        if (known) known.push(unit);
-        else dependants.set(other, [unit]);
+        if (known) known.add(unit);
+        else dependants.set(other, new Set([unit]));
       }
-    return remove.map((step) => {
-      const before = (dependants.get(unitOfKey(step.key)) ?? []).flatMap((unit) => ofUnit.get(unit) ?? []);
-      return { ...step, after: [...new Set([...step.after, ...before])] };
-    });
+    return dependants;
+  }
+
+  outside({ steps }: Plan): Set<string> {
+    return new Set(steps.map(({ key }) => key).filter((key) => this.roleStepOf(key)?.outside === true));
   }
 
   action({ units, action, params }: Parameters<typeof compileAction>[1]): Plan['steps'] {
@@ -259,8 +272,4 @@ class Compilation {
         if (at) this.diagnostics.error(at, 'kvm placements are not supported', 'use lxd:');
       }
   }
-}
-
-function unitOfKey(key: string): string {
-  return key.slice(0, key.indexOf(':'));
 }

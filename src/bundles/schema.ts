@@ -169,6 +169,9 @@ const roleStep = object({
   serial: flag.optional().describe('One unit at a time'),
   batch: count.optional(),
   reboot: flag.optional().describe('The step reboots its node'),
+  outside: flag
+    .optional()
+    .describe('on: remove: it says goodbye to something outside of the deployment, also where its node is thrown away'),
   every: z
     .string({ error: 'a time such as 12h or 30d' })
     .regex(/^\d{1,5}[mhd]$/, { error: 'a time such as 12h or 30d' })

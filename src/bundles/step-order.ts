@@ -21,3 +21,32 @@ export function sorted(steps: readonly StepSpec[]): StepSpec[] {
     }
   return order;
 }
+
+/** `etcd/0` of `etcd/0:configure`. */
+export function unitOfKey(key: string): string {
+  return key.slice(0, key.indexOf(':'));
+}
+
+/**
+ * By unit: the keys of the steps that come before its own where units go: those of its dependants, and where one has
+ * none, of that one's dependants in turn.
+ */
+export function stepsOfDependants(
+  steps: readonly StepSpec[],
+  dependants: ReadonlyMap<string, ReadonlySet<string>>,
+): (unit: string) => ReadonlySet<string> {
+  const ofUnit = new Map<string, string[]>();
+  for (const { key } of steps) ofUnit.set(unitOfKey(key), [...(ofUnit.get(unitOfKey(key)) ?? []), key]);
+  const found = new Map<string, ReadonlySet<string>>();
+  const before = (unit: string): ReadonlySet<string> => {
+    const known = found.get(unit);
+    if (known !== undefined) return known;
+    // Of a circle one edge is left out.
+    found.set(unit, new Set());
+    const keys = [...(dependants.get(unit) ?? [])].flatMap((other) => ofUnit.get(other) ?? [...before(other)]);
+    const set = new Set(keys);
+    found.set(unit, set);
+    return set;
+  };
+  return before;
+}

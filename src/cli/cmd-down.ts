@@ -2,6 +2,7 @@ import { deploymentsRoutes, type RunDetail } from '../api/contract/index.js';
 import type { Register } from './context.js';
 import { collect } from './options.js';
 import { followRun } from './follow-run.js';
+import { plain } from './format.js';
 import { planText } from './plan-text.js';
 import { failedNodes } from './replace-nodes.js';
 
@@ -9,7 +10,7 @@ import { failedNodes } from './replace-nodes.js';
 export const registerDown: Register = (program, context) => {
   program
     .command('down <deployment>')
-    .summary('end a deployment and give its machines back, disks erased')
+    .summary('end a deployment: remove what it laid on hosts that stay, give machines back with their disks erased')
     .option('--forget <node>', 'a node that cannot be reached: let it go as it is; may be repeated', collect)
     .option('-y, --yes', 'do not ask')
     .option('-d, --detach', 'do not wait for the run')
@@ -32,7 +33,8 @@ Examples:
         return;
       }
       const ended = await followRun(context, run.id, (failed) => hintOfDown(plan.deployment, forget, failed));
-      context.show(ended, () => `${plan.deployment} is down`);
+      const leftOut = ended.reason === null ? '' : `, but not all was removed: ${plain(ended.reason)}`;
+      context.show(ended, () => `${plan.deployment} is down${leftOut}`);
     });
 
   program

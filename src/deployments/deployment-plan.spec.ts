@@ -7,8 +7,9 @@ import type { SubnetService } from '../networks/index.js';
 import { step } from '../plan/index.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import type { ContainerScripts } from './containers/container-steps.js';
-import { deploymentPlan, hashOfPlan, leaving, removalPlan, withoutClones } from './deployment-plan.js';
+import { deploymentPlan, hashOfPlan, leaving, withoutClones } from './deployment-plan.js';
 import type { Node } from './node.entity.js';
+import { teardownPlan } from './teardown-plan.js';
 
 const provider: CloudProvider = {
   kind: 'metal',
@@ -19,6 +20,7 @@ const provider: CloudProvider = {
     lastStep: `node/${key}:make`,
     registration: { name: `host-${key}`, machineId: null, address: '10.0.0.1', hostKeys: ['ssh-ed25519 AAAA'] },
   }),
+  outlives: () => false,
   planRemoval: ({ key }, after) => [
     step({ key: `node/${key}:release`, kind: 'fake.release', title: `release ${key}`, after }),
   ],
@@ -90,7 +92,7 @@ describe('the plan of a deployment', () => {
 const gone = [leaving(node('0')), leaving(node('1'))];
 
 it('takes all nodes back before the name is free', () => {
-  expect(order(removalPlan(gone, provider))).toEqual([
+  expect(order(teardownPlan({ nodes: gone, provider }))).toEqual([
     'node/0:release <- ',
     'node/0:forget <- node/0:release',
     'node/1:release <- ',
@@ -101,7 +103,7 @@ it('takes all nodes back before the name is free', () => {
 
 it('lets a lost node go, and takes back what was never finished', () => {
   const unfinished = { key: '2', name: 'host-2', nodeId: null, machineId: 'm2' };
-  expect(order(removalPlan([...gone, unfinished], provider, new Set(['1'])))).toEqual([
+  expect(order(teardownPlan({ nodes: [...gone, unfinished], provider, lost: new Set(['1']) }))).toEqual([
     'node/0:release <- ',
     'node/0:forget <- node/0:release',
     'node/1:abandon <- ',
@@ -157,14 +159,14 @@ describe('containers', () => {
   it('go before their host; where that is lost they are forgotten with it', () => {
     const host = leaving(node('0'));
     const one = { ...leaving(node('0/lxd/a-0')), hostNodeId: 'id-0' };
-    expect(order(removalPlan([host, one], withContainers))).toEqual([
+    expect(order(teardownPlan({ nodes: [host, one], provider: withContainers }))).toEqual([
       'node/0:release <- node/0/lxd/a-0:forget',
       'node/0:forget <- node/0:release',
       'node/0/lxd/a-0:delete <- ',
       'node/0/lxd/a-0:forget <- node/0/lxd/a-0:delete',
       'deployment:remove <- node/0:forget',
     ]);
-    expect(order(removalPlan([host, one], withContainers, new Set(['0'])))).toEqual([
+    expect(order(teardownPlan({ nodes: [host, one], provider: withContainers, lost: new Set(['0']) }))).toEqual([
       'node/0:abandon <- node/0/lxd/a-0:forget',
       'node/0:forget <- node/0:abandon',
       'node/0/lxd/a-0:forget <- ',

@@ -32,7 +32,7 @@ export function deploymentPlan(parts: Parts): Plan {
   const surplus = [...existing.values()].filter((node) => !wanted.has(node.key));
   const missing = requests.filter((request) => !existing.has(request.key));
   const shared = missing.length === 0 ? [] : (provider.planShared?.(missing) ?? []);
-  const abandoned = allRemovals(replaced, provider, [], new Set(replaced.map(({ key }) => key)));
+  const abandoned = allRemovals(replaced, provider, () => [], new Set(replaced.map(({ key }) => key)));
   const made = missing.flatMap((request) => afterGone(abandoned, request.key, stepsOfNewNode(request, provider)));
   const left = lastSteps(removals);
   const laid = unitSteps.map((each) =>
@@ -42,7 +42,7 @@ export function deploymentPlan(parts: Parts): Plan {
   const known = [...existing.values()].filter(({ key }) => wanted.has(key) && needed.has(nodeReady(key)));
   const kept = [...shared, ...abandoned, ...removals, ...known.map(stepOfKnownNode), ...made, ...laid];
   const last = lastSteps(kept);
-  const gone = allRemovals(surplus.map(leaving), provider, last, new Set());
+  const gone = allRemovals(surplus.map(leaving), provider, () => last, new Set());
   return { steps: [...kept.map((each) => comingAfter(each, kept)), ...gone] };
 }
 
@@ -97,7 +97,7 @@ function comingAfter(each: StepSpec, steps: readonly StepSpec[]): StepSpec {
 }
 
 /** The steps that nothing comes after. */
-function lastSteps(steps: readonly StepSpec[]): string[] {
+export function lastSteps(steps: readonly StepSpec[]): string[] {
   const before = new Set(steps.flatMap((each) => each.after));
   return steps.map((each) => each.key).filter((key) => !before.has(key));
 }
@@ -121,11 +121,11 @@ function removalSteps(node: ExistingNode, provider: CloudProvider, after: string
   return [...steps, forget];
 }
 
-/** Containers go before the nodes they are on, or with them. */
-function allRemovals(
+/** Containers go before the nodes they are on, or with them; `afterOf`: what a node waits for besides. */
+export function allRemovals(
   nodes: readonly ExistingNode[],
   provider: CloudProvider,
-  after: string[],
+  afterOf: (node: ExistingNode) => string[],
   lost: ReadonlySet<string>,
 ): StepSpec[] {
   const lostIds = new Set(nodes.filter(({ key }) => lost.has(key)).map(({ nodeId }) => nodeId));
@@ -133,25 +133,9 @@ function allRemovals(
     lost.has(key) || (hostNodeId !== null && hostNodeId !== undefined && lostIds.has(hostNodeId));
   return nodes.flatMap((node) => {
     const inside = nodes.filter(({ hostNodeId }) => node.nodeId !== null && hostNodeId === node.nodeId);
-    const before = inside.length === 0 ? after : inside.map(({ key }) => `node/${key}:forget`);
+    const before = [...afterOf(node), ...inside.map(({ key }) => `node/${key}:forget`)];
     return removalSteps(node, provider, before, isLost(node));
   });
-}
-
-/** Takes everything back: every node goes to its cloud, or is let go unreached where `lost` names it; then the name is free. */
-export function removalPlan(
-  nodes: readonly ExistingNode[],
-  provider: CloudProvider,
-  lost: ReadonlySet<string> = new Set(),
-): Plan {
-  const steps = allRemovals(nodes, provider, [], lost);
-  const remove = step({
-    key: 'deployment:remove',
-    kind: 'deployment.remove',
-    title: 'record that the deployment is gone',
-    after: lastSteps(steps),
-  });
-  return { steps: [...steps, remove] };
 }
 
 /**

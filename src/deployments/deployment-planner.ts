@@ -19,7 +19,7 @@ import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
 import { StandingState, type DeploymentStanding, type StandingUnit } from './standing.js';
-import { removalOfUnits, type LaidBy } from './unit-removal.js';
+import { removalOfUnits, type LaidBy, type RemovalWish, type UnitRemoval } from './unit-removal.js';
 
 export interface UpRequest extends BundleSource {
   /** Default: the bundle's own name. */
@@ -127,8 +127,7 @@ export class DeploymentPlanner {
     const existing = new Map(withoutClones(nodes, requests).map((node) => [node.key, node]));
     const standing = await this.state.of(manager, deployment, nodes);
     const going = leavingUnits(standing, compiled);
-    const versions = await this.records.versionsOf(manager, deployment.id, going);
-    const removal = removalOfUnits(going, standing, (version) => this.laidBy(versions, version));
+    const removal = await this.removal(manager, deployment, { units: going, standing });
     const { units, plan: whole, verify, every } = compiled.compiled;
     const nodeKeys = new Map(units.map((unit) => [unit.name, unit.node]));
     const diff = diffPlan(whole, without(standing, going), {
@@ -170,6 +169,16 @@ export class DeploymentPlanner {
     throw new MusterError('invalid', `cannot replace ${unknown}: ${deployment.name} has no such node`, {
       hint: `its nodes: ${[...nodes, ...held].map((node) => node.key).join(', ') || 'none'}`,
     });
+  }
+
+  /** What takes units off their nodes: by the files of the deployment that laid them. */
+  async removal(
+    manager: EntityManager,
+    deployment: Pick<Deployment, 'id'>,
+    wish: Omit<RemovalWish, 'laidBy'>,
+  ): Promise<UnitRemoval> {
+    const versions = await this.records.versionsOf(manager, deployment.id, wish.units);
+    return removalOfUnits({ ...wish, laidBy: (version) => this.laidBy(versions, version) });
   }
 
   private laidBy(versions: ReadonlyMap<number, Wanted>, version: number): LaidBy {

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { ArtifactCache, artifactSource, ArtifactsModule } from '../artifacts/index.js';
 import { CloudsModule } from '../clouds/index.js';
 import { ImagesModule, ImagesService } from '../images/index.js';
-import { HandlerRegistry, nodeHandlers, PipelineModule, SubjectRegistry } from '../pipeline/index.js';
+import { HandlerRegistry, nodeHandlers, PipelineModule, RunsService, SubjectRegistry } from '../pipeline/index.js';
 import type { Clock } from '../platform/clock.js';
 import type { Settings } from '../platform/config/index.js';
 import { CLOCK, PlatformModule, SETTINGS } from '../platform/index.js';
@@ -84,6 +84,7 @@ export class DeploymentsModule implements OnModuleInit {
     @Inject(ImagesService) private readonly images: ImagesService,
     @Inject(SETTINGS) private readonly settings: Settings,
     @Inject(BroughtBundles) private readonly brought: BroughtBundles,
+    @Inject(RunsService) private readonly runs: RunsService,
   ) {}
 
   onModuleInit(): void {
@@ -94,7 +95,7 @@ export class DeploymentsModule implements OnModuleInit {
       new RecordNodeHandler(dataSource, remote, nodes),
       new KnownNodeHandler(dataSource),
       new ForgetNodeHandler(dataSource),
-      new ForgetUnitHandler(dataSource, this.state),
+      new ForgetUnitHandler(dataSource, this.state, this.runs),
       new RemoveDeploymentHandler(dataSource),
       new LaidDownHandler(),
       new ContainerImageHandler(this.images),

@@ -1,13 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
+import type { CloudProvider, ExistingNode } from '../clouds/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type RunEntity } from '../pipeline/index.js';
-import { leaving, removalPlan } from './deployment-plan.js';
+import { leaving } from './deployment-plan.js';
 import { DeploymentPlanner, identityOf } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import type { Deployment } from './deployment.entity.js';
 import type { DeploymentPreview } from './deployments.service.js';
+import { StandingState, type StandingUnit } from './standing.js';
+import { teardownPlan } from './teardown-plan.js';
+import { removalStepsOf } from './unit-removal.js';
 
 /** `down`: everything goes back to where it came from. */
 @Injectable()
@@ -17,6 +21,7 @@ export class TeardownService {
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(DeploymentPlanner) private readonly planner: DeploymentPlanner,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
+    @Inject(StandingState) private readonly state: StandingState,
   ) {}
 
   /** What `down` would do. `forget`: keys of nodes that are let go unreached. */
@@ -25,18 +30,18 @@ export class TeardownService {
     forget: readonly string[] = [],
   ): Promise<Omit<DeploymentPreview, 'diagnostics' | 'diff' | 'estimate' | 'planHash'>> {
     const deployment = await this.records.get(name);
-    const { nodes, lost, plan, provider } = await this.removal(this.dataSource.manager, deployment, forget);
+    const { nodes, lost, plan, provider, changes } = await this.removal(this.dataSource.manager, deployment, forget);
     const removals = nodes.map((node) => provider.removalOf(node, lost.has(node.key)));
     return {
       deployment: deployment.name,
       cloud: deployment.cloud,
-      changes: removals.map(({ change }) => change),
+      changes: [...changes, ...removals.map(({ change }) => change)],
       destroys: removals.flatMap(({ destroys }) => destroys),
       plan,
     };
   }
 
-  /** Gives every node back to its cloud, disks erased, and frees the name. Those in `forget` are let go unreached. */
+  /** Takes units off nodes that live on, gives every node back to its cloud, disks erased, and frees the name. Those in `forget` are let go unreached. */
   async down(
     manager: EntityManager,
     deployment: Deployment,
@@ -67,6 +72,38 @@ export class TeardownService {
       });
     }
     const lost = new Set(forget);
-    return { nodes, lost, provider, plan: removalPlan(nodes, provider, lost) };
+    const { removal, nodeOf, changes } = await this.units(manager, deployment, nodes, { provider, lost });
+    return { nodes, lost, provider, changes, plan: teardownPlan({ nodes, provider, lost, removal, nodeOf }) };
+  }
+
+  /** Units leave nodes that live on; of those that are thrown away whole, only who has to say goodbye outside. */
+  private async units(
+    manager: EntityManager,
+    deployment: Deployment,
+    nodes: readonly ExistingNode[],
+    { provider, lost }: { provider: CloudProvider; lost: ReadonlySet<string> },
+  ) {
+    const recorded = await this.records.nodesOf(manager, deployment.id);
+    const standing = await this.state.of(manager, deployment, recorded);
+    const byId = new Map(nodes.map((node) => [node.nodeId, node]));
+    const isLost = ({ key, hostNodeId }: ExistingNode): boolean =>
+      lost.has(key) || (hostNodeId != null && lost.has(byId.get(hostNodeId)?.key ?? ''));
+    const units = standing.units.filter(({ nodeId }) => {
+      const node = byId.get(nodeId);
+      return node !== undefined && !isLost(node);
+    });
+    const outlives = ({ nodeId }: StandingUnit) => {
+      const node = byId.get(nodeId);
+      return node !== undefined && provider.outlives(node);
+    };
+    const removal = await this.planner.removal(manager, deployment, {
+      ...{ units, standing, isEnd: true },
+      isNeeded: (unit, isOutside) => isOutside || outlives(unit),
+    });
+    const nodeOf = new Map(standing.units.map(({ name, nodeId }) => [name, byId.get(nodeId)?.key ?? '']));
+    const leaving = units.filter(({ name }) => removalStepsOf(removal, name).length > 0);
+    const notices = units.some(outlives) ? removal.notices : [];
+    const changes = leaving.map(({ name }) => `remove ${name} from node ${nodeOf.get(name) ?? ''}`);
+    return { removal, nodeOf, changes: [...notices, ...changes] };
   }
 }

@@ -18,6 +18,7 @@ export interface Claim {
   failures: number;
   retries: number;
   repeatable: boolean;
+  mayFail: boolean;
   takenOver: boolean;
   cancelling: boolean;
   cancelTries: number;
@@ -85,7 +86,7 @@ with old as (
 )
 select id as "stepId", run_id as "runId", subject_kind as "subjectKind", subject_id as "subjectId", key, kind, title,
   input, state, execution_id as "executionId", fence, attempt, failures, retries, repeatable,
-  taken_over as "takenOver", cancelling, cancel_tries as "cancelTries", timeout_seconds as "timeoutSeconds",
+  may_fail as "mayFail", taken_over as "takenOver", cancelling, cancel_tries as "cancelTries", timeout_seconds as "timeoutSeconds",
   stall_seconds as "stallSeconds", execution_started_at as "executionStartedAt",
   attempt_started_at as "attemptStartedAt", last_sign_at as "lastSignAt", log_source as "logSource"
 from taken`;

@@ -79,7 +79,8 @@ export class RunControl {
           `update step set status = 'waiting', execution_id = null, execution_started_at = null, state = '{}',
            failures = 0, failure = null, reason = null, hint = null, percent = 0, message = null, finished_at = null,
            not_before = null, cancel_tries = 0, log_source = 0
-         where run_id = $1 and status = any($2) and ($3::text[] is null or key = any($3)) returning key`,
+         where run_id = $1 and ($3::text[] is null or key = any($3))
+           and (status = any($2) or status = 'skipped' and may_fail and failure is not null) returning key`,
           [runId, ['failed', 'cancelled', 'needs-operator'] satisfies StepStatus[], keys],
         );
         const missing = (keys ?? []).filter((key) => !rows.some((row) => row.key === key));
@@ -103,7 +104,7 @@ export class RunControl {
         const [step] = await sql.query<{ id: string }>(
           `update step set status = 'skipped', finished_at = $3, reason = $4, failure = null, hint = null
          where run_id = $1 and key = $2 and status = any($5) returning id`,
-          [runId, key, this.now(), why, mayBecome(STEP_TRANSITIONS, 'skipped')],
+          [runId, key, this.now(), why, mayBecome(STEP_TRANSITIONS, 'skipped').filter((from) => from !== 'running')],
         );
         if (step === undefined) throw notThere(runId, [key], 'can be skipped now');
         await countDown(sql, [step.id]);

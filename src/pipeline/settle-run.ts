@@ -48,7 +48,7 @@ export async function settleRun(
   const [again] = await sql.query<StepCounts & { cancelling: boolean }>(COUNTS, [runId]);
   if (locked === undefined || again === undefined || runStatusFor(again, again.cancelling) !== status) return null;
   if (locked.status === status) return null;
-  const reason = status === 'succeeded' ? null : await reasonOf(sql, runId, status);
+  const reason = status === 'succeeded' ? await leftOutOf(sql, runId) : await reasonOf(sql, runId, status);
   await changeRun(sql, outside.clock.now(), subjects, runId, status, reason);
   if (status === 'paused') return null;
   const run = await sql.manager.findOneByOrFail(RunEntity, { id: runId });
@@ -65,6 +65,19 @@ const COUNTS = `
       count(*) filter (where status = 'cancelled')::integer as cancelled
     from step where run_id = run.id) as counts
   where run.id = $1 and run.status in ('running', 'paused')`;
+
+/** What failed and was left out, of a run that has ended well otherwise. */
+async function leftOutOf(sql: Sql, runId: string): Promise<string | null> {
+  const steps = await sql.query<{ key: string; reason: string | null }>(
+    `select key, reason from step where run_id = $1 and status = 'skipped' and may_fail and failure is not null
+     order by position`,
+    [runId],
+  );
+  if (steps.length === 0) return null;
+  const said = steps.slice(0, 5).map(({ key, reason }) => `${key}: ${reason ?? 'no reason was given'}`);
+  const more = steps.length > said.length ? `; and ${steps.length - said.length} more` : '';
+  return `failed, and left out: ${said.join('; ')}${more}`;
+}
 
 async function reasonOf(sql: Sql, runId: string, status: RunStatus): Promise<string> {
   if (status === 'cancelled') {

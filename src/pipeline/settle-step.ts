@@ -10,7 +10,14 @@ export type Verdict =
   | { kind: 'succeeded'; note: string | null; exitCode: number | null; outputs: PublishedOutput[] }
   | { kind: 'again'; notBefore: Date; ringAt: Date }
   | { kind: 'retry'; notBefore: Date; ringAt: Date; reason: string; exitCode: number | null }
-  | { kind: 'failed'; failure: FailureKind; reason: string; hint: string | null; exitCode: number | null }
+  | {
+      kind: 'failed';
+      failure: FailureKind;
+      reason: string;
+      hint: string | null;
+      exitCode: number | null;
+      leftOut: boolean;
+    }
   | { kind: 'cancelled'; reason: string | null };
 
 export type PublishedOutput =
@@ -46,8 +53,10 @@ export async function settleStep(
       await countDown(sql, [claim.stepId]);
       return null;
     case 'failed': {
-      const status = verdict.failure === 'needs-operator' ? 'needs-operator' : 'failed';
+      const stopped = verdict.failure === 'needs-operator' ? 'needs-operator' : 'failed';
+      const status = verdict.leftOut ? 'skipped' : stopped;
       await end(sql, claim, now, { ...EMPTY, ...verdict, status, outcome: 'failed' });
+      if (verdict.leftOut) await countDown(sql, [claim.stepId]);
       return null;
     }
     case 'cancelled':

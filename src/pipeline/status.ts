@@ -30,10 +30,10 @@ export const STEP_TRANSITIONS: Transitions<StepStatus> = {
   waiting: ['ready', 'skipped', 'cancelled'],
   ready: ['queued', 'skipped', 'cancelled'],
   queued: ['running', 'ready', 'cancelled'],
-  running: ['queued', 'succeeded', 'failed', 'needs-operator', 'cancelled'],
+  running: ['queued', 'succeeded', 'failed', 'skipped', 'needs-operator', 'cancelled'], // skipped: it may fail, and did
   succeeded: [],
   failed: ['waiting', 'ready', 'skipped'],
-  skipped: [],
+  skipped: ['waiting', 'ready'], // what failed and was left out is tried again with the rest
   cancelled: ['waiting', 'ready', 'skipped'],
   'needs-operator': ['waiting', 'ready', 'skipped', 'cancelled'],
 };

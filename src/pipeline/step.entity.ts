@@ -60,6 +60,10 @@ export class StepEntity {
   @Column('boolean')
   destructive!: boolean;
 
+  /** Where it fails for good it becomes `skipped`, with the reason. */
+  @Column('boolean', { name: 'may_fail', default: false })
+  mayFail!: boolean;
+
   @Column('text')
   status!: StepStatus;
 

@@ -154,14 +154,14 @@ export async function insertSteps(
 
 const INSERT_STEPS = `
 insert into step (id, run_id, position, key, kind, title, lane, lane_key, input, timeout_seconds, stall_seconds, retries,
-  repeatable, destructive, status, pending, fence, attempt, failures, delivery, rings, state, percent, log_bytes,
+  repeatable, destructive, may_fail, status, pending, fence, attempt, failures, delivery, rings, state, percent, log_bytes,
   log_source, log_capped, cancel_tries)
 select id, $1, position, key, kind, title, lane, lane_key, input, timeout_seconds, stall_seconds, retries,
-  repeatable, destructive, case when pending = 0 then 'ready' else 'waiting' end, pending, 0, 0, 0, 0, 0, '{}', 0, 0,
+  repeatable, destructive, may_fail, case when pending = 0 then 'ready' else 'waiting' end, pending, 0, 0, 0, 0, 0, '{}', 0, 0,
   0, false, 0
 from jsonb_to_recordset($2::jsonb) as spec (id uuid, position integer, key text, kind text, title text, lane text,
   lane_key text, input jsonb, timeout_seconds integer, stall_seconds integer, retries integer, repeatable boolean,
-  destructive boolean, pending integer)`;
+  destructive boolean, may_fail boolean, pending integer)`;
 
 function rowOf(
   run: Pick<RunEntity, 'subjectKind' | 'subjectId'>,
@@ -183,6 +183,7 @@ function rowOf(
     retries: spec.retries,
     repeatable: spec.repeatable,
     destructive: spec.destructive,
+    may_fail: spec.mayFail ?? false,
     pending: spec.after.length,
   };
 }

@@ -9,7 +9,17 @@ const at = (seconds: number) => new Date(START.getTime() + seconds * 1000);
 
 const claim = (more: Partial<Claim> = {}): Claim => ({
   ...{ stepId: 's', runId: 'r', subjectKind: 'machine', subjectId: 'm', key: 'k', kind: 'test', title: 't' },
-  ...{ input: {}, state: {}, executionId: 'e', fence: 1, attempt: 1, failures: 0, retries: 2, repeatable: true },
+  ...{
+    input: {},
+    state: {},
+    executionId: 'e',
+    fence: 1,
+    attempt: 1,
+    failures: 0,
+    retries: 2,
+    repeatable: true,
+    mayFail: false,
+  },
   ...{ takenOver: false, cancelling: false, cancelTries: 0, timeoutSeconds: 100, stallSeconds: 30 },
   ...{ executionStartedAt: START, attemptStartedAt: START, lastSignAt: START, logSource: 0 },
   ...more,

@@ -61,6 +61,7 @@ export function decideVerdict(input: VerdictInput): Verdict {
         reason: outcome.reason,
         hint: outcome.hint ?? null,
         exitCode,
+        leftOut: claim.mayFail && !input.cancelling,
       };
     }
   }

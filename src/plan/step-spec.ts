@@ -49,6 +49,8 @@ export interface StepSpec {
   repeatable: boolean;
   /** Counts against the cap on destructive work, and is named in the plan shown before a run. */
   destructive: boolean;
+  /** Where it fails for good it is left out, with the reason, and what comes after it goes on. Absent: it stops them. */
+  mayFail?: boolean;
 }
 
 /** A plan: steps and, through `after`, the edges between them. Acyclic; keys are unique. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync, mkdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -186,6 +186,11 @@ describe('muster retry --replace', () => {
     expect(steps.map(({ key: step }) => step)).toEqual(
       expect.arrayContaining(['node/keeper-0:choose', 'keeper/0:keep']),
     );
-    expect(await good('down', 'lab', '--yes')).toContain('lab is down');
+    expect(readFileSync(join(folder, 'word'), 'utf8')).toBe('three\n');
+    const down = await api.cli(['down', 'lab', '--yes']);
+    expect(down.stdout).toContain('lab is down');
+    expect(down.stderr).toContain('remove keeper/0 from node keeper-0');
+    // The host is somebody's own and stays: what the role laid there does not.
+    expect(existsSync(join(folder, 'word'))).toBe(false);
   }, 180_000);
 });

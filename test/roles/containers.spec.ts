@@ -11,7 +11,8 @@ import { ContainerProvider } from '../../src/deployments/containers/container-pr
 import { containerScripts, insideOf } from '../../src/deployments/containers/container-scripts.js';
 import { SendContainerHandler } from '../../src/deployments/containers/send-container.handler.js';
 import { ContainersService } from '../../src/deployments/containers.service.js';
-import { deploymentPlan, leaving, removalPlan, withoutClones } from '../../src/deployments/deployment-plan.js';
+import { deploymentPlan, leaving, withoutClones } from '../../src/deployments/deployment-plan.js';
+import { teardownPlan } from '../../src/deployments/teardown-plan.js';
 import { Deployment } from '../../src/deployments/deployment.entity.js';
 import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js';
 import { KnownNodeHandler } from '../../src/deployments/known-node.handler.js';
@@ -131,6 +132,7 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     held: () => Promise.resolve([]),
     planRemoval: ({ key }, after) => [step({ key: `node/${key}:leave`, kind: 'test.host', title: 'leave it', after })],
     planAbandonment: () => [],
+    outlives: () => true,
     removalOf: ({ name }) => ({ change: `leave ${name}`, destroys: [] }),
   };
 
@@ -304,7 +306,7 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
   }, 200_000);
 
   it('goes before its host, and nothing stays', async () => {
-    await run(removalPlan((await standing()).map(leaving), provider()));
+    await run(teardownPlan({ nodes: (await standing()).map(leaving), provider: provider() }));
     const left = (...argv: string[]) => lxd.lxc(...argv, '-f', 'csv').trim();
     expect([left('list'), left('image', 'list'), left('storage', 'list')]).toEqual(['', '', '']);
     expect(left('network', 'list')).not.toContain('musterbr0');

@@ -49,6 +49,13 @@ export class DeploymentRig {
   readonly nodes = new Map<string, Sshd>();
   /** Keys of nodes that the cloud cannot take back. */
   readonly unreachable = new Set<string>();
+  /** Of scripts on nodes: the journals of their steps, and which boot it is. */
+  readonly environment = {
+    MUSTER_ROOT: join(this.folder, 'muster'),
+    MUSTER_BOOT_ID_FILE: join(this.folder, 'boot_id'),
+  };
+  /** Whether nodes live on when the cloud has taken them back. */
+  nodesStay = false;
   engine!: TestEngine;
   deployments!: DeploymentsService;
   teardown!: TeardownService;
@@ -106,13 +113,10 @@ export class DeploymentRig {
       this.state,
       this.schedules,
     );
-    this.teardown = new TeardownService(dataSource, runs, this.planner, this.records);
+    this.teardown = new TeardownService(dataSource, runs, this.planner, this.records, this.state);
     this.verification = new VerifyService(dataSource, runs, this.state, this.records);
     this.actions = new ScheduledActions(this.deployments, this.teardown, this.verification);
-    const environment = {
-      MUSTER_ROOT: join(this.folder, 'muster'),
-      MUSTER_BOOT_ID_FILE: join(this.folder, 'boot_id'),
-    };
+    const { environment } = this;
     this.write('boot_id', 'boot-1\n');
     this.engine = new TestEngine({
       dataSource,
@@ -124,7 +128,7 @@ export class DeploymentRig {
         new KnownNodeHandler(dataSource),
         new LaidDownHandler(),
         new ForgetNodeHandler(dataSource),
-        new ForgetUnitHandler(dataSource, this.state),
+        new ForgetUnitHandler(dataSource, this.state, runs),
         new RemoveDeploymentHandler(dataSource),
         ...this.cloudHandlers(),
         ...nodeHandlers({ remote: this.remote, nodes: directory }, { environment }),
@@ -158,6 +162,7 @@ export class DeploymentRig {
       held: () => Promise.resolve([]),
       planRemoval: gone('release'),
       planAbandonment: gone('abandon'),
+      outlives: () => this.nodesStay,
       removalOf: ({ key, name }) => ({ change: `give back node ${key} (${name})`, destroys: [`the disks of ${key}`] }),
     };
   }

@@ -3,22 +3,34 @@ import 'reflect-metadata';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js';
+import { ForgetUnitHandler } from '../../src/deployments/forget-unit.handler.js';
+import { DeploymentNodes } from '../../src/deployments/node-directory.js';
 import { RemoveDeploymentHandler } from '../../src/deployments/remove-deployment.handler.js';
+import { StandingState } from '../../src/deployments/standing.js';
 import { ENTITIES } from '../../src/entities.js';
+import { nodeHandlers, type RunsService } from '../../src/pipeline/index.js';
 import { createDataSource } from '../../src/platform/database/index.js';
-import { handler, TestEngine } from './pipeline-engine.js';
+import { SshRemote } from '../../src/platform/remote/index.js';
+import type { SecretBox } from '../../src/platform/secrets/index.js';
+import { handler, reversingSecretBox, TestEngine } from './pipeline-engine.js';
 
 interface DownWorkerOptions {
   databaseUrl: string;
   redisUrl: string;
   prefix: string;
   effects: string;
+  /** Of the scripts that it runs on nodes. */
+  environment?: Record<string, string>;
 }
 
 const options = JSON.parse(process.argv[2] ?? '{}') as DownWorkerOptions;
 const dataSource = createDataSource({ url: options.databaseUrl, entities: ENTITIES, migrations: [] });
 await dataSource.initialize();
-new TestEngine({
+const secrets = reversingSecretBox as unknown as SecretBox;
+const nodes = new DeploymentNodes(dataSource, secrets);
+const runs = new Proxy({} as RunsService, { get: (_, name) => Reflect.get(engine.runs, name) as unknown });
+const state = new StandingState(runs, secrets);
+const engine: TestEngine = new TestEngine({
   ...options,
   dataSource,
   settings: { leaseSeconds: 1 },
@@ -29,7 +41,10 @@ new TestEngine({
       return { kind: 'done' };
     }),
     new ForgetNodeHandler(dataSource),
+    new ForgetUnitHandler(dataSource, state, { get: (id) => engine.runs.get(id) }),
+    ...nodeHandlers({ remote: new SshRemote({ connectTimeoutMs: 1000 }), nodes }, { environment: options.environment }),
     new RemoveDeploymentHandler(dataSource),
   ],
-}).start();
+});
+engine.start();
 process.on('disconnect', () => process.exit(0));

@@ -44,6 +44,8 @@ export interface RoleStep {
   /** So many units at a time; null: all. */
   batch: number | null;
   reboot: boolean;
+  /** Of a `remove` step: it runs also where its node is thrown away whole. */
+  outside: boolean;
   /** After so long it runs again although nothing changed; null: never. */
   everySeconds: number | null;
 }
@@ -154,6 +156,7 @@ class RoleReader {
     this.checkRides(role);
     this.checkAfter(role);
     this.checkEvery(role);
+    this.checkOutside(role);
     checkUses(role, (path) => this.at(path), this.diagnostics);
     this.checkAnswers(role);
     this.checkSecrets(role);
@@ -252,6 +255,7 @@ class RoleReader {
       leader: yaml.leader ?? false,
       batch: yaml.serial === true ? 1 : (yaml.batch ?? 0) || null,
       reboot: yaml.reboot ?? false,
+      outside: yaml.outside ?? false,
       everySeconds: secondsOf(yaml.every),
     };
   }
@@ -302,6 +306,16 @@ class RoleReader {
       const at = this.keyAt(['steps', name, 'every']);
       this.diagnostics.error(at, `step "${name}" cannot run again`, 'on: apply, and repeatable: true or a check:');
     }
+  }
+
+  private checkOutside(role: RoleDefinition): void {
+    for (const { name, outside, on } of role.steps.values())
+      if (outside && on !== 'remove')
+        this.diagnostics.error(
+          this.keyAt(['steps', name, 'outside']),
+          `step "${name}" takes nothing away`,
+          'outside: is for steps with on: remove',
+        );
   }
 
   private checkSecrets(role: RoleDefinition): void {

@@ -145,6 +145,11 @@ export class LxdProvider implements CloudProvider {
     return [];
   }
 
+  /** The container is deleted. */
+  outlives(): boolean {
+    return false;
+  }
+
   removalOf(node: ExistingNode, isLost: boolean): { change: string; destroys: string[] } {
     if (isLost) return { change: `forget container ${node.name}: it stays where it is`, destroys: [] };
     return { change: `delete container ${node.name}`, destroys: [`container ${node.name} with all that is in it`] };

@@ -128,6 +128,11 @@ export class MetalProvider implements CloudProvider {
     return releaseSteps({ prefix: `node/${node.key}`, machine: node.machineId, after }, 'quick');
   }
 
+  /** Its disks are erased. */
+  outlives(): boolean {
+    return false;
+  }
+
   removalOf({ key, name }: ExistingNode, isLost: boolean): { change: string; destroys: string[] } {
     if (!isLost) {
       const destroys = [`the disks of node ${key} (${name}) are erased`];

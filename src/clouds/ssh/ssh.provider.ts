@@ -92,6 +92,10 @@ export class SshProvider implements CloudProvider {
     return [this.release(node, after, true)];
   }
 
+  outlives(): boolean {
+    return true;
+  }
+
   removalOf({ name }: ExistingNode, isLost: boolean): { change: string; destroys: string[] } {
     const change = isLost ? `forget host ${name}: the deployment's key stays on it` : `let host ${name} go`;
     return { change, destroys: [] };

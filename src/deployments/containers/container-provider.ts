@@ -81,6 +81,10 @@ export class ContainerProvider implements CloudProvider {
     return isOnHost(node) ? [] : this.cloud.planAbandonment(node, after);
   }
 
+  outlives(node: ExistingNode): boolean {
+    return !isOnHost(node) && this.cloud.outlives(node);
+  }
+
   removalOf(node: ExistingNode, isLost: boolean): { change: string; destroys: string[] } {
     if (!isOnHost(node)) return this.cloud.removalOf(node, isLost);
     if (isLost) return { change: `forget container ${node.name}: it stays on its host`, destroys: [] };

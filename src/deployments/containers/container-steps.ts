@@ -112,6 +112,9 @@ export function containerSteps(request: ContainerRequest, name: string, scripts:
 }
 
 /** Deletes one container of a deployment on a host; without a name all of them, and what they stood on. */
+/** A host that is being cleared and does not answer for so long is given up. */
+export const GIVE_UP_SECONDS = 30;
+
 export function deleteStep(
   wish: { key: string; title: string; hostNodeId: string; lane: string; deploymentId: string; name: string },
   after: string[],
@@ -125,6 +128,7 @@ export function deleteStep(
       script: scripts.file('container-delete.sh'),
       environment: { NAME: name, DEPLOYMENT: deploymentId },
       files: [engineFile(scripts)],
+      giveUpSeconds: GIVE_UP_SECONDS,
     },
   });
 }

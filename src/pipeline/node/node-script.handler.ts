@@ -36,6 +36,8 @@ const nodeScriptInput = z.object({
   artifacts: z.array(nodeArtifact).optional(),
   /** Packages that the script may ask apt for; where this server keeps them, apt is given these and no others. */
   packages: z.array(z.string()).optional(),
+  /** So long without an answer from the node, and the step has failed for good. Absent: its own limits count. */
+  giveUpSeconds: z.number().positive().optional(),
   files: z.array(z.object({ path: z.string(), content: z.string(), mode: z.number().int().optional() })).optional(),
 });
 type Input = z.infer<typeof nodeScriptInput>;
@@ -51,6 +53,8 @@ interface Notes {
   wanted: number;
   polls: number;
   unreachable: number;
+  /** When the first look since that got no answer, in ms since 1970. */
+  unreachableAt: number | null;
   progressSeen: number;
   /** How much the script has said beyond its log's bound, as the node puts it. */
   beyondSeen: string;
@@ -87,7 +91,7 @@ export class NodeScriptHandler implements StepHandler {
         this.look(context, input, notes, this.stepOn(shell, context, target.user)),
       );
     } catch (error) {
-      return this.notNow(context, notes, error);
+      return this.notNow(context, input, notes, error);
     }
   }
 
@@ -131,6 +135,7 @@ export class NodeScriptHandler implements StepHandler {
     state: NodeState,
   ): Promise<void> {
     notes.unreachable = 0;
+    notes.unreachableAt = null;
     context.mask(Object.values(secretsSoFar(input, state.output)));
     await this.copyLog(context, step, state);
     await markProgress(context, notes, state);
@@ -284,7 +289,7 @@ export class NodeScriptHandler implements StepHandler {
   }
 
   /** A node that does not answer is asked again until the step's own limits; what a person must see to is told. */
-  private async notNow(context: StepContext, notes: Notes, error: unknown): Promise<StepOutcome> {
+  private async notNow(context: StepContext, input: Input, notes: Notes, error: unknown): Promise<StepOutcome> {
     if (error instanceof HostKeyMismatchError) {
       return { kind: 'failed', failure: 'needs-operator', reason: error.message, hint: error.hint ?? '' };
     }
@@ -292,6 +297,13 @@ export class NodeScriptHandler implements StepHandler {
       return { kind: 'failed', failure: 'needs-operator', reason: `the node has a newer execution: ${error.message}` };
     }
     if (!(error instanceof MusterError) || error.kind !== 'unavailable' || context.signal.aborted) throw error;
+    const now = context.clock.now().getTime();
+    notes.unreachableAt ??= now;
+    const { giveUpSeconds } = input;
+    if (giveUpSeconds !== undefined && notes.rebooting === null && now - notes.unreachableAt >= giveUpSeconds * 1000) {
+      const reason = `it has not answered for ${giveUpSeconds} s: ${messageOf(error)}`;
+      return { kind: 'failed', failure: 'permanent', reason };
+    }
     notes.unreachable += 1;
     await context.saveState(json(notes));
     if (notes.unreachable === 1 || notes.unreachable % 20 === 0) {
@@ -307,6 +319,7 @@ function notesOf(state: JsonObject): Notes {
     wanted: 1,
     polls: 0,
     unreachable: 0,
+    unreachableAt: null,
     progressSeen: 0,
     beyondSeen: '',
     rebooting: null,
