@@ -19,6 +19,7 @@ import { Canaries1790000032000 } from './1790000032000-canaries.js';
 import { MachineSubnets1790000033000 } from './1790000033000-machine-subnets.js';
 import { NodeClones1790000034000 } from './1790000034000-node-clones.js';
 import { StepsThatMayFail1790000040000 } from './1790000040000-steps-that-may-fail.js';
+import { VersionsToGoBackTo1790000041000 } from './1790000041000-versions-to-go-back-to.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -42,4 +43,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   MachineSubnets1790000033000,
   NodeClones1790000034000,
   StepsThatMayFail1790000040000,
+  VersionsToGoBackTo1790000041000,
 ];

@@ -18,6 +18,7 @@ import { ActionsController } from './controllers/actions.controller.js';
 import { AuditController, TokensController } from './controllers/access.controller.js';
 import { BundlesController } from './controllers/bundles.controller.js';
 import { ChangesController } from './controllers/changes.controller.js';
+import { UpgradesController } from './controllers/upgrades.controller.js';
 import { CloudsController } from './controllers/clouds.controller.js';
 import { DeploymentsController } from './controllers/deployments.controller.js';
 import { DoctorController } from './controllers/doctor.controller.js';
@@ -73,6 +74,7 @@ import { SubjectNames } from './subject-names.js';
     ChangesController,
     ExportsController,
     ActionsController,
+    UpgradesController,
     SchedulesController,
     BundlesController,
     CloudsController,

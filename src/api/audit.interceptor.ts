@@ -11,6 +11,7 @@ import { type AuditNote, ROUTE_METADATA, type MusterRequest } from './endpoint.j
 const ONLY_ASKING = new Set([
   'deployments.plan',
   'deployments.plan-change',
+  'deployments.plan-upgrade',
   'bundles.check',
   'roles.inspect',
   'nodes.plan-move',

@@ -1,4 +1,5 @@
 import { step, type Plan, type StepSpec } from '../plan/index.js';
+import { applicationOrder } from './application-order.js';
 import { ArtifactSteps, checkArtifacts } from './artifact-steps.js';
 import type { Bundle } from './bundle.js';
 import { Diagnostics, type Diagnostic } from './diagnostics.js';
@@ -6,6 +7,7 @@ import { checkPlanSize } from './plan-size.js';
 import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './place.js';
 import { resolveRelations } from './relations.js';
 import type { RoleAction } from './roles/role-action.js';
+import { resolveRelations, type Relation } from './relations.js';
 import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';
 import { sorted, stepsOfDependants, unitOfKey } from './step-order.js';
 import { UnitSteps, type ActionParams, type KnownDeployment } from './unit-steps.js';
@@ -31,6 +33,10 @@ export interface CompiledBundle {
   plan: Plan;
   /** Keys of the steps that only prove that it works. */
   verify: string[];
+  /** All such steps, also those that the bundle did not choose. */
+  checks: StepSpec[];
+  /** Applications, who is needed first. */
+  order: string[];
   /** By key of a step that is due again some time: after how many seconds. */
   every: Map<string, number>;
   diagnostics: Diagnostic[];
@@ -92,7 +98,9 @@ class Compilation {
   private readonly artifacts: ArtifactSteps;
   private readonly unitsByName: Map<string, PlannedUnit>;
   private readonly unitSteps: UnitSteps;
+  private readonly relations: Relation[];
   private readonly isSmallEnough: boolean;
+  private checks: StepSpec[] = [];
 
   constructor(
     private readonly input: CompileInput,
@@ -101,6 +109,7 @@ class Compilation {
     const { bundle, roles, options = {} } = input;
     // What there is to say about them was said when the bundle was loaded.
     const relations = resolveRelations(bundle, roles, new Diagnostics());
+    this.relations = relations;
     const placed = place(bundle, roles, relations, options, this.diagnostics);
     this.nodes = placed.nodes;
     const known = input.known ?? NOTHING_KNOWN;
@@ -120,11 +129,15 @@ class Compilation {
   result(units: Plan): CompiledBundle {
     const plan = { steps: [...this.artifacts.list(), ...units.steps] };
     this.checkCycles(plan);
+    const { bundle, roles } = this.input;
+    const roleOf = (name: string) => roles.get(bundle.applications.get(name)?.role.value ?? '');
     return {
       nodes: this.nodes,
       units: [...this.graph.units],
       plan,
       verify: plan.steps.map((step) => step.key).filter((key) => this.roleStepOf(key)?.on === 'verify'),
+      checks: this.checks,
+      order: applicationOrder([...bundle.applications.keys()], this.relations, roleOf),
       every: new Map(
         plan.steps.flatMap(({ key }): [string, number][] => {
           const seconds = this.roleStepOf(key)?.everySeconds ?? null;
@@ -162,6 +175,7 @@ class Compilation {
   chosenVerify(): Plan['steps'] {
     const chosen = this.input.bundle.settings.verify.map(({ value }) => value);
     const all = this.steps('verify', () => true);
+    this.checks = all;
     if (chosen.length === 0) return all;
     const steps = this.steps(
       'verify',

@@ -30,5 +30,5 @@ export { expectedNames } from './near-miss.js';
 export { mergeSettings, placementsOfSettings, settingOverlay, type Setting } from './setting-overlay.js';
 export type { SourceFile } from './source.js';
 export { isUnitStep, stepDigest } from './step-digest.js';
-export { stepsOfDependants, unitOfKey } from './step-order.js';
+export { sorted, stepsOfDependants, unitOfKey } from './step-order.js';
 export type { KnownDeployment } from './unit-steps.js';

@@ -12,6 +12,7 @@ import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { age, duration, fields, table } from './format.js';
 import { pause } from './pause.js';
+import { upgradeText } from './upgrade-text.js';
 
 const WATCH_MS = 2000;
 
@@ -86,6 +87,7 @@ function deploymentText(deployment: DeploymentDetail): string {
       ['cloud', deployment.cloud],
       ['status', deployment.status],
       ['reason', deployment.reason],
+      ['upgrade', deployment.upgrade === null ? null : upgradeText(deployment.upgrade)],
       ['run', run === null ? null : `${run.title}: ${run.status}, ${progressOf(deployment)}`],
       ['created', `${age(deployment.createdAt, now)} by ${deployment.createdBy}`],
       ...Object.entries(deployment.outputs).map(([key, value]) => [key, outputText(deployment, key, value)] as const),
@@ -108,7 +110,10 @@ function outputText(deployment: DeploymentDetail, key: string, value: unknown): 
 
 function deploymentRow(deployment: Deployment) {
   const since = age(deployment.createdAt, new Date());
-  return [deployment.name, deployment.bundle, deployment.cloud, deployment.status, progressOf(deployment), since];
+  const { name, bundle, cloud, status, run } = deployment;
+  const isHalf =
+    (run?.action === 'upgrade' || run?.action === 'rollback') && status !== 'ready' && status !== 'working';
+  return [name, bundle, cloud, isHalf ? `${status} (half upgraded)` : status, progressOf(deployment), since];
 }
 
 function progressOf({ run }: Deployment): string {

@@ -25,6 +25,7 @@ import { registerStatus } from './cmd-status.js';
 import { registerSubnets } from './cmd-subnets.js';
 import { registerTokens } from './cmd-tokens.js';
 import { registerUp } from './cmd-up.js';
+import { registerUpgrade } from './cmd-upgrade.js';
 import { registerOutputs } from './cmd-outputs.js';
 import { CliContext, type CliIo, type GlobalOptions, type Register } from './context.js';
 import { CliError, codeOf, EXIT, type ExitCode } from './exit-code.js';
@@ -33,6 +34,7 @@ import { paint, plain } from './format.js';
 const COMMANDS: readonly Register[] = [
   registerUp,
   registerChange,
+  registerUpgrade,
   registerStatus,
   registerLogs,
   registerDown,

@@ -35,6 +35,10 @@ export class AppliedStepEntity {
   @Column({ type: 'text', nullable: true })
   digest!: string | null;
 
+  /** The digest that it had before it was to run again. */
+  @Column({ type: 'text', nullable: true })
+  doubted!: string | null;
+
   /** The pipeline's step, which keeps what was published. */
   @Column({ name: 'step_id', type: 'uuid' })
   stepId!: string;

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
-import type { SubjectOwner, SucceededStep } from '../pipeline/index.js';
+import type { RunEntity, SubjectOwner, SucceededStep } from '../pipeline/index.js';
 import type { Clock } from '../platform/clock.js';
+import { DeploymentVersion } from './deployment-version.entity.js';
 import { Deployment } from './deployment.entity.js';
 import type { StandingState } from './standing.js';
 
@@ -16,6 +17,13 @@ export class DeploymentOwner implements SubjectOwner {
   async versionOf(manager: EntityManager, id: string): Promise<string | null> {
     const deployment = await manager.findOneBy(Deployment, { id });
     return deployment === null ? null : String(deployment.version);
+  }
+
+  async runChanged(manager: EntityManager, run: RunEntity): Promise<void> {
+    await this.state.runChanged(manager, run);
+    const { version } = run.context;
+    if (run.status !== 'succeeded' || typeof version !== 'number') return;
+    await manager.update(DeploymentVersion, { deploymentId: run.subjectId, version }, { settledAt: this.clock.now() });
   }
 
   stepSucceeded(manager: EntityManager, step: SucceededStep): Promise<void> {

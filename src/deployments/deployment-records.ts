@@ -54,12 +54,37 @@ export class DeploymentRecords {
   }
 
   /** Stores a deployment whose files or options have changed, as its next version. */
-  async saveVersion(manager: EntityManager, deployment: Deployment, isNew: boolean, actor: string): Promise<void> {
+  async saveVersion(
+    manager: EntityManager,
+    deployment: Deployment,
+    { isNew, actor, restores = null }: { isNew: boolean; actor: string; restores?: number | null },
+  ): Promise<void> {
     if (!isNew) deployment.version += 1;
     await manager.save(Deployment, deployment);
     const { id: deploymentId, version, files, options } = deployment;
     const createdAt = this.clock.now();
-    await manager.insert(DeploymentVersion, { deploymentId, version, files, options, createdBy: actor, createdAt });
+    const made = { createdBy: actor, createdAt, restores };
+    await manager.insert(DeploymentVersion, { deploymentId, version, files, options, ...made });
+  }
+
+  /**
+   * The version to go back to: the last one before the present that says something else and was wholly laid down; where
+   * that is not known of any, the last one that says something else.
+   */
+  async versionBefore(manager: EntityManager, { id, name, version }: Deployment): Promise<DeploymentVersion> {
+    const [row] = await manager.query<{ version: number }[]>(
+      `select old.version from deployment_version as old
+         join deployment_version as now on now.deployment_id = old.deployment_id and now.version = $2
+       where old.deployment_id = $1 and old.version < coalesce(now.restores, now.version)
+         and (old.files <> now.files or old.options <> now.options)
+       order by old.settled_at is not null desc, old.version desc limit 1`,
+      [id, version],
+    );
+    if (row !== undefined)
+      return manager.findOneByOrFail(DeploymentVersion, { deploymentId: id, version: row.version });
+    throw new MusterError('conflict', `cannot go back: no version of ${name} before this one is another`, {
+      hint: `its versions begin with the first \`muster up\``,
+    });
   }
 
   /** Null where these files are no bundle any more: a role has gone. */

@@ -21,6 +21,14 @@ export class DeploymentVersion {
   @Column({ type: 'jsonb' })
   options!: DeploymentOptions;
 
+  /** The earlier version that this one went back to. */
+  @Column({ type: 'integer', nullable: true })
+  restores!: number | null;
+
+  /** When a run had laid all of it down; null: none has, or that is not known. */
+  @Column({ name: 'settled_at', type: 'timestamptz', nullable: true })
+  settledAt!: Date | null;
+
   @Column({ name: 'created_by', type: 'text' })
   createdBy!: string;
 

@@ -36,6 +36,7 @@ import { SchedulesService } from './schedules/schedules.service.js';
 import { StandingState } from './standing.js';
 import { ContainersService } from './containers.service.js';
 import { TeardownService } from './teardown.service.js';
+import { UpgradeService } from './upgrade/upgrade.service.js';
 import { VerifyService } from './verify.service.js';
 
 @Module({
@@ -56,6 +57,7 @@ import { VerifyService } from './verify.service.js';
     ExportService,
     ActionsService,
     ReachService,
+    UpgradeService,
     BundleOutputs,
   ],
   exports: [
@@ -67,6 +69,7 @@ import { VerifyService } from './verify.service.js';
     ExportService,
     ActionsService,
     ReachService,
+    UpgradeService,
     BundleOutputs,
     ArchivesModule,
   ],

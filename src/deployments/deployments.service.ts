@@ -4,7 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { SECRET_SHOWN, type Diagnostic, type Setting } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type PlanEstimate, type RunEntity } from '../pipeline/index.js';
-import type { Plan } from '../plan/index.js';
+import type { JsonObject, Plan } from '../plan/index.js';
 import type { RemoteTarget } from '../platform/remote/index.js';
 import type { CompiledDeployment } from './compile-deployment.js';
 import { hashOfPlan, leaving } from './deployment-plan.js';
@@ -44,6 +44,10 @@ export interface ChangeAsked {
   replace?: readonly string[];
   /** What is laid down already runs once more, where it may. */
   again?: boolean;
+  /** The earlier version that it goes back to. */
+  restores?: number;
+  /** Kept with the run. */
+  context?: JsonObject;
 }
 
 /** Where a bundle, a cloud and the pipeline meet. */
@@ -73,7 +77,8 @@ export class DeploymentsService {
     return this.preview(await this.planner.prepareChange(this.dataSource.manager, deployment, wanted, { replace }));
   }
 
-  private async preview(prepared: Prepared): Promise<DeploymentPreview> {
+  /** What is prepared, as it is shown before it runs. */
+  async preview(prepared: Prepared): Promise<DeploymentPreview> {
     const { deployment, before, provider, requests, existing, plan, compiled } = prepared;
     const missing = requests.filter((each) => !existing.has(each.key));
     const previews = await provider.preview(missing);
@@ -140,15 +145,17 @@ export class DeploymentsService {
     return this.submit(manager, prepared, asked);
   }
 
-  private async submit(manager: EntityManager, prepared: Prepared, asked: ChangeAsked): Promise<RunEntity> {
+  /** Stores the deployment's next version and the run that takes it there. */
+  async submit(manager: EntityManager, prepared: Prepared, asked: ChangeAsked): Promise<RunEntity> {
     const { deployment, before, compiled, diff, plan } = prepared;
     const { action, title, actor } = asked;
     refuseOtherPlan(hashOfPlan(plan, deployment), asked.planHash);
-    await this.records.saveVersion(manager, deployment, before === null, actor);
+    await this.records.saveVersion(manager, deployment, { isNew: before === null, actor, restores: asked.restores });
     await this.schedules.adopt(manager, deployment.name, compiled.bundle.settings.schedules, actor);
     await this.state.doubt(manager, deployment.id, [...diff.changes.keys()]);
     return this.runs.submit(manager, {
       ...{ subject: { kind: 'deployment', id: deployment.id }, action, title, plan, actor },
+      context: { ...asked.context, version: deployment.version },
     });
   }
 

@@ -16,5 +16,8 @@ export { SchedulesService, type NewSchedule } from './schedules/schedules.servic
 export type { PublishedValue } from './standing.js';
 export { ContainersService, type MovePreview } from './containers.service.js';
 export { TeardownService } from './teardown.service.js';
+export type { RollingStage } from './upgrade/rolling-plan.js';
+export { upgradeProgress, type UpgradeProgress } from './upgrade/upgrade-progress.js';
+export { UpgradeService, type UpgradePreview, type UpgradeWish } from './upgrade/upgrade.service.js';
 export { VerifyService } from './verify.service.js';
 export { ArchivesService } from './archive/archives.service.js';

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { In, IsNull, type EntityManager } from 'typeorm';
 import { isUnitStep, stepDigest, type KnownDeployment, type Standing } from '../bundles/index.js';
-import { RunsService, type SucceededStep } from '../pipeline/index.js';
+import { RunsService, type RunStatus, type SucceededStep } from '../pipeline/index.js';
 import { storedOutputOf, type JsonValue } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
@@ -98,6 +98,7 @@ export class StandingState {
         nodeId: node.id,
         version: deployment.version,
         digest: stepDigest(this.digestKey(deployment), step.input, step.resolved),
+        doubted: null,
         stepId: step.stepId,
         appliedAt: now,
       }),
@@ -107,9 +108,28 @@ export class StandingState {
   /** These are about to run again: until they have, nobody knows what they were run with. What they published stays. */
   async doubt(manager: EntityManager, deploymentId: string, keys: readonly string[]): Promise<void> {
     await manager.query(
-      `update applied_step set digest = null where deployment_id = $1 and unit || ':' || step = any($2)`,
+      `update applied_step set doubted = digest, digest = null
+       where deployment_id = $1 and unit || ':' || step = any($2)`,
       [deploymentId, keys],
     );
+  }
+
+  /** A run has ended or goes on: what it has not begun stands as it did, and is in doubt again when it may begin. */
+  async runChanged(manager: EntityManager, run: { id: string; subjectId: string; status: RunStatus }): Promise<void> {
+    const { id, subjectId, status } = run;
+    const own = `applied.deployment_id = $2 and step.run_id = $1 and applied.unit || ':' || applied.step = step.key`;
+    if (status === 'failed' || status === 'cancelled')
+      await manager.query(
+        `update applied_step as applied set digest = doubted, doubted = null from step
+         where ${own} and step.attempt = 0 and step.status <> 'skipped' and applied.digest is null`,
+        [id, subjectId],
+      );
+    if (status === 'running')
+      await manager.query(
+        `update applied_step as applied set doubted = digest, digest = null from step
+         where ${own} and step.status not in ('succeeded', 'skipped') and applied.digest is not null`,
+        [id, subjectId],
+      );
   }
 
   /** The unit is gone from the node. */

@@ -208,6 +208,7 @@ describe('every operation of the document', () => {
     const asking = [
       'deployments.plan',
       'deployments.plan-change',
+      'deployments.plan-upgrade',
       'bundles.check',
       'bundles.graph',
       'roles.inspect',

@@ -13,8 +13,8 @@ import { DeploymentsService } from '../../src/deployments/deployments.service.js
 import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js';
 import { ForgetUnitHandler } from '../../src/deployments/forget-unit.handler.js';
 import { KnownNodeHandler } from '../../src/deployments/known-node.handler.js';
-import { DeploymentNodes } from '../../src/deployments/node-directory.js';
 import { LaidDownHandler } from '../../src/deployments/laid-down.handler.js';
+import { DeploymentNodes } from '../../src/deployments/node-directory.js';
 import { RecordNodeHandler } from '../../src/deployments/record-node.handler.js';
 import { RemoveDeploymentHandler } from '../../src/deployments/remove-deployment.handler.js';
 import { ScheduleRunner } from '../../src/deployments/schedules/schedule-runner.js';
@@ -22,6 +22,7 @@ import { ScheduledActions } from '../../src/deployments/schedules/scheduled-acti
 import { SchedulesService } from '../../src/deployments/schedules/schedules.service.js';
 import { StandingState } from '../../src/deployments/standing.js';
 import { TeardownService } from '../../src/deployments/teardown.service.js';
+import { UpgradeService } from '../../src/deployments/upgrade/upgrade.service.js';
 import { VerifyService } from '../../src/deployments/verify.service.js';
 import { nodeHandlers, type RunsService, type RunView, type StepOutcome } from '../../src/pipeline/index.js';
 import { outputOf, step } from '../../src/plan/index.js';
@@ -60,6 +61,7 @@ export class DeploymentRig {
   deployments!: DeploymentsService;
   teardown!: TeardownService;
   verification!: VerifyService;
+  upgrades!: UpgradeService;
   records!: DeploymentRecords;
   planner!: DeploymentPlanner;
   state!: StandingState;
@@ -115,7 +117,8 @@ export class DeploymentRig {
     );
     this.teardown = new TeardownService(dataSource, runs, this.planner, this.records, this.state);
     this.verification = new VerifyService(dataSource, runs, this.state, this.records);
-    this.actions = new ScheduledActions(this.deployments, this.teardown, this.verification);
+    this.upgrades = new UpgradeService(dataSource, this.deployments, this.planner, this.records, library);
+    this.actions = new ScheduledActions(this.deployments, this.teardown, this.verification, this.upgrades);
     const { environment } = this;
     this.write('boot_id', 'boot-1\n');
     this.engine = new TestEngine({

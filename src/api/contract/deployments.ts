@@ -65,6 +65,17 @@ export const deploymentDetail = deployment
   .extend({
     nodes: z.array(deploymentNode),
     units: z.array(unit),
+    upgrade: z
+      .object({
+        run: id,
+        action: z.string().describe('`upgrade` or `rollback`'),
+        from: z.number().int().describe('The version that the deployment had before'),
+        done: z.array(z.string()).describe('Units that are upgraded, and whose checks have passed'),
+        underWay: z.array(z.string()).describe('Units that are upgraded in part'),
+        left: z.array(z.string()).describe('Units that are untouched'),
+      })
+      .nullable()
+      .describe('An upgrade that has not come to its end'),
     outputs: anyObject.describe('What its bundle names as its outputs; null: a secret, see `outputs.open`'),
   })
   .meta({ id: 'DeploymentDetail' });

@@ -1,6 +1,7 @@
 import { auditRoutes, systemRoutes, tokensRoutes } from './access.js';
 import { actionsRoutes } from './actions.js';
 import { changesRoutes } from './changes.js';
+import { upgradesRoutes } from './upgrades.js';
 import { cloudsRoutes } from './clouds.js';
 import { bundlesRoutes, deploymentsRoutes } from './deployments.js';
 import { exportsRoutes } from './exports.js';
@@ -16,6 +17,7 @@ import { schedulesRoutes } from './schedules.js';
 export * from './access.js';
 export * from './actions.js';
 export * from './changes.js';
+export * from './upgrades.js';
 export * from './clouds.js';
 export * from './deployments.js';
 export * from './exports.js';
@@ -39,6 +41,7 @@ export const ALL_ROUTES: readonly Route[] = [
   changesRoutes,
   exportsRoutes,
   actionsRoutes,
+  upgradesRoutes,
   schedulesRoutes,
   bundlesRoutes,
   cloudsRoutes,

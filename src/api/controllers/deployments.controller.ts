@@ -7,6 +7,7 @@ import {
   type BundleOutput,
   DeploymentsService,
   TeardownService,
+  upgradeProgress,
   VerifyService,
   type Deployment as StoredDeployment,
   type UpRequest,
@@ -63,6 +64,7 @@ export class DeploymentsController {
       ...(await this.view(deployment)),
       nodes: nodes.map((node) => nodeView(node, nodes)),
       units: unitViews(this.deployments.compiled(deployment), nodes, stands, run),
+      upgrade: run === null ? null : upgradeProgress(run),
       outputs: Object.fromEntries((await this.outputs.list(deployment)).map(({ name, value }) => [name, value])),
     };
   }

@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from '../../plan/index.js';
 import { Deployment } from '../deployment.entity.js';
 import { DeploymentsService } from '../deployments.service.js';
 import { TeardownService } from '../teardown.service.js';
+import { UpgradeService } from '../upgrade/upgrade.service.js';
 import { VerifyService } from '../verify.service.js';
 import type { ScheduleFiring } from './schedule-firing.entity.js';
 import type { Schedule } from './schedule.entity.js';
@@ -16,6 +17,7 @@ export class ScheduledActions {
     @Inject(DeploymentsService) private readonly deployments: DeploymentsService,
     @Inject(TeardownService) private readonly teardown: TeardownService,
     @Inject(VerifyService) private readonly verification: VerifyService,
+    @Inject(UpgradeService) private readonly upgrades: UpgradeService,
   ) {}
 
   /** The deployment that stands under a name, or else the last one that did. */
@@ -42,8 +44,9 @@ export class ScheduledActions {
         return (await this.verification.verify(manager, deployment, plan, actor)).id;
       }
       case 'apply':
-      case 'upgrade':
         return this.apply(manager, deployment, schedule.action, actor);
+      case 'upgrade':
+        return (await this.upgrades.upgrade(manager, deployment, {}, { actor })).id;
     }
   }
 

@@ -53,7 +53,7 @@ interface Notes {
   wanted: number;
   polls: number;
   unreachable: number;
-  /** When the first look since that got no answer, in ms since 1970. */
+  /** When that began, in ms since 1970. */
   unreachableAt: number | null;
   progressSeen: number;
   /** How much the script has said beyond its log's bound, as the node puts it. */
@@ -134,8 +134,7 @@ export class NodeScriptHandler implements StepHandler {
     step: DetachedStep,
     state: NodeState,
   ): Promise<void> {
-    notes.unreachable = 0;
-    notes.unreachableAt = null;
+    Object.assign(notes, { unreachable: 0, unreachableAt: null });
     context.mask(Object.values(secretsSoFar(input, state.output)));
     await this.copyLog(context, step, state);
     await markProgress(context, notes, state);
@@ -297,13 +296,10 @@ export class NodeScriptHandler implements StepHandler {
       return { kind: 'failed', failure: 'needs-operator', reason: `the node has a newer execution: ${error.message}` };
     }
     if (!(error instanceof MusterError) || error.kind !== 'unavailable' || context.signal.aborted) throw error;
-    const now = context.clock.now().getTime();
+    const [now, { giveUpSeconds = Infinity }] = [context.clock.now().getTime(), input];
     notes.unreachableAt ??= now;
-    const { giveUpSeconds } = input;
-    if (giveUpSeconds !== undefined && notes.rebooting === null && now - notes.unreachableAt >= giveUpSeconds * 1000) {
-      const reason = `it has not answered for ${giveUpSeconds} s: ${messageOf(error)}`;
-      return { kind: 'failed', failure: 'permanent', reason };
-    }
+    if (notes.rebooting === null && now - notes.unreachableAt >= giveUpSeconds * 1000)
+      return { kind: 'failed', failure: 'permanent', reason: `no answer for ${giveUpSeconds} s: ${error.message}` };
     notes.unreachable += 1;
     await context.saveState(json(notes));
     if (notes.unreachable === 1 || notes.unreachable % 20 === 0) {
