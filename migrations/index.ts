@@ -20,6 +20,7 @@ import { MachineSubnets1790000033000 } from './1790000033000-machine-subnets.js'
 import { NodeClones1790000034000 } from './1790000034000-node-clones.js';
 import { StepsThatMayFail1790000040000 } from './1790000040000-steps-that-may-fail.js';
 import { VersionsToGoBackTo1790000041000 } from './1790000041000-versions-to-go-back-to.js';
+import { StepsLeftOut1790000042000 } from './1790000042000-steps-left-out.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -44,4 +45,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   NodeClones1790000034000,
   StepsThatMayFail1790000040000,
   VersionsToGoBackTo1790000041000,
+  StepsLeftOut1790000042000,
 ];

@@ -19,6 +19,8 @@ export interface AppliedStep {
   digest: string | null;
   stepId: string;
   appliedAt: Date;
+  /** Why a person left its last run out; absent or null: it ran. */
+  skipped?: string | null;
   /** Secrets opened: for comparing, never for a plan. */
   outputs: Readonly<Record<string, JsonValue>>;
 }
@@ -45,6 +47,8 @@ export interface PlanDiff {
   /** Those that have to run, put in order among themselves; they refer to what the others published before. */
   steps: StepSpec[];
   changes: Map<string, StepChange>;
+  /** By key: what a person left out, and why. It runs again where `changes` has it. */
+  skipped: Map<string, string>;
   /** Changed, but neither repeatable nor with a check: done once, and not done again. */
   keptBack: string[];
 }
@@ -71,9 +75,14 @@ export function diffPlan(plan: Plan, standing: Standing, about: DiffAbout): Plan
   return new Diff(plan, standing, about).result();
 }
 
+function lacks({ input: { publishes } }: StepSpec, { outputs }: AppliedStep): boolean {
+  return Array.isArray(publishes) && publishes.some((name) => typeof name === 'string' && !(name in outputs));
+}
+
 class Diff {
   private readonly changes = new Map<string, StepChange>();
   private readonly keptBack: string[] = [];
+  private readonly skipped = new Map<string, string>();
   private readonly before = new Map<string, ReadonlySet<string>>();
   private readonly byKey: Map<string, StepSpec>;
 
@@ -95,13 +104,14 @@ class Diff {
     const needed = this.supporting();
     const runs = (key: string) => this.changes.has(key) || needed.has(key);
     const steps = this.plan.steps.filter(({ key }) => runs(key)).map((step) => this.rewritten(step, runs));
-    return { steps, changes: this.changes, keptBack: this.keptBack };
+    return { steps, changes: this.changes, skipped: this.skipped, keptBack: this.keptBack };
   }
 
   private changeOf(step: StepSpec): StepChange | null {
     const applied = this.standing.steps.get(step.key);
     const nodeId = this.standing.nodes[this.about.nodeOf(step.key) ?? '']?.nodeId;
     if (applied === undefined || applied.nodeId !== nodeId) return 'new';
+    if (typeof applied.skipped === 'string') this.skipped.set(step.key, applied.skipped);
     const change = this.changeSince(step, applied) ?? this.asked(step);
     if (change === null || step.repeatable || step.input.checkScript !== undefined) return change;
     // What only proves runs with whatever changes.
@@ -120,6 +130,8 @@ class Diff {
     if (read.some((reference) => this.valueOf(reference) === undefined)) return 'changed';
     const resolved = fillInOutputs(step.input, (reference) => this.valueOf(reference) ?? null);
     if (stepDigest(this.standing.digestKey, step.input, resolved) !== applied.digest) return 'changed';
+    // Left out, but others need what it would have published.
+    if (typeof applied.skipped === 'string' && lacks(step, applied)) return 'again';
     return this.isDue(step.key, applied) ? 'due' : null;
   }
 

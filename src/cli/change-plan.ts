@@ -1,7 +1,7 @@
 import type { PlanReply, Run } from '../api/contract/index.js';
 import type { CliContext } from './context.js';
 import { followRun } from './follow-run.js';
-import { planText } from './plan-text.js';
+import { nothingText, planText } from './plan-text.js';
 
 export interface ChangeOptions {
   yes?: boolean;
@@ -16,7 +16,7 @@ export async function carryOut(
   options: ChangeOptions,
 ): Promise<void> {
   if (plan.steps.length === 0 && plan.changes.length === 0) {
-    context.show({ plan, run: null }, () => `${plan.deployment}: nothing to do`);
+    context.show({ plan, run: null }, () => nothingText(plan));
     return;
   }
   if (!context.json) context.tell(planText(plan, { colours: context.colours, steps: false }));

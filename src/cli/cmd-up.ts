@@ -8,7 +8,7 @@ import { followRun } from './follow-run.js';
 import { headlessCommand, MUSTERFILE, readMusterfile, settingsOf, type UpChoices } from './musterfile.js';
 import { collect } from './options.js';
 import { ensureServer } from './own-server.js';
-import { planText } from './plan-text.js';
+import { nothingText, planText } from './plan-text.js';
 
 interface SourceOptions {
   on?: string;
@@ -45,7 +45,7 @@ Examples:
       await ensureServer(context, { on: body.on, yes: options.yes });
       const plan = await context.api.call(deploymentsRoutes.plan, { body });
       if (plan.steps.length === 0 && plan.changes.length === 0) {
-        context.show({ plan, run: null }, () => `${plan.deployment}: nothing to do`);
+        context.show({ plan, run: null }, () => nothingText(plan));
         return;
       }
       if (!context.json) context.tell(planText(plan, { colours: context.colours, steps: false }));

@@ -6,7 +6,7 @@ import { followRun } from './follow-run.js';
 import { plain } from './format.js';
 import { settingsOf } from './musterfile.js';
 import { collect, wholeNumber } from './options.js';
-import { planText } from './plan-text.js';
+import { nothingText, planText } from './plan-text.js';
 import { upgradeText } from './upgrade-text.js';
 
 interface UpgradeOptions {
@@ -53,7 +53,7 @@ Examples:
         return;
       }
       if (plan.steps.length === 0 && plan.changes.length === 0) {
-        context.show({ plan, run: null }, () => `${plan.deployment}: nothing to do`);
+        context.show({ plan, run: null }, () => nothingText(plan));
         return;
       }
       if (!context.json) context.tell(textOf(context, plan));

@@ -10,6 +10,7 @@ interface ShownPlan {
   steps: PlannedStep[];
   estimate?: { seconds: number; guessed: string[] };
   diagnostics?: Diagnostic[];
+  diff?: { skipped: { step: string; why: string; runs: boolean }[] };
 }
 
 /** A plan as people read it before they say yes. */
@@ -19,8 +20,20 @@ export function planText(plan: ShownPlan, options: { colours: boolean; steps: bo
   for (const diagnostic of plan.diagnostics ?? []) lines.push(diagnosticText(diagnostic));
   if (options.steps) lines.push(...planTree(plan.steps, plan.changes, colours));
   else lines.push(...plan.changes.map((change) => `  ${signOf(change, colours)} ${plain(change)}`));
+  lines.push(...leftOutLines(plan));
   lines.push(...plan.destroys.map((loss) => `  ${paint('red', '!', colours)} ${plain(loss)}`));
   return lines.join('\n');
+}
+
+/** What a person has left out, and this plan does not run either. */
+export function leftOutLines({ diff }: Pick<ShownPlan, 'diff'>): string[] {
+  const left = (diff?.skipped ?? []).filter(({ runs }) => !runs);
+  return left.map(({ step, why }) => `  = ${step} stays left out, as it was skipped: ${plain(why)}`);
+}
+
+/** Where there is nothing to do. */
+export function nothingText(plan: Pick<ShownPlan, 'deployment' | 'diff'>): string {
+  return [`${plan.deployment}: nothing to do`, ...leftOutLines(plan)].join('\n');
 }
 
 function estimateText({ estimate }: ShownPlan): string {

@@ -2,7 +2,7 @@ import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } f
 import { Deployment } from './deployment.entity.js';
 import { Node } from './node.entity.js';
 
-/** A step of a unit that has succeeded, and what it was run with. It is there as long as the unit is. */
+/** A step of a unit that has succeeded (or that a person has left out), and what it was run with. It is there as long as the unit is. */
 @Entity('applied_step')
 export class AppliedStepEntity {
   @PrimaryColumn({ name: 'deployment_id', type: 'uuid', primaryKeyConstraintName: 'applied_step_pkey' })
@@ -38,6 +38,10 @@ export class AppliedStepEntity {
   /** The digest that it had before it was to run again. */
   @Column({ type: 'text', nullable: true })
   doubted!: string | null;
+
+  /** Why a person left its last run out; null: it ran. */
+  @Column({ type: 'text', nullable: true })
+  skipped!: string | null;
 
   /** The pipeline's step, which keeps what was published. */
   @Column({ name: 'step_id', type: 'uuid' })

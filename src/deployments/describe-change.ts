@@ -22,6 +22,8 @@ export interface DeploymentDiff {
   options: OptionChange[];
   /** Steps that would run again but are done once: see the roles' documentation. */
   keptBack: string[];
+  /** Steps whose last run a person left out, and why: they run only where `units` names them. */
+  skipped: { step: string; why: string; runs: boolean }[];
   unchanged: number;
 }
 
@@ -38,6 +40,7 @@ export function deploymentDiff(prepared: Prepared, before: Bundle | null): Deplo
     units,
     options: before === null ? [] : optionChanges(before, compiled.bundle, compiled.roles),
     keptBack: diff.keptBack,
+    skipped: [...diff.skipped].map(([key, why]) => ({ step: key, why, runs: diff.changes.has(key) })),
     unchanged: compiled.compiled.units.length - units.filter(({ change }) => change !== 'remove').length,
   };
 }
@@ -99,13 +102,17 @@ export function changesOf(prepared: Prepared, diff: DeploymentDiff, previews: re
       `deploy ${base.os}@${base.release} to node ${key}: ${choice.get(key) ?? ''}`,
       ...(misfits.get(key) ?? []).map((line) => `  ${line}`),
     ]),
-    ...diff.units.map(unitLine),
+    ...diff.units.map((unit) => unitLine(unit, prepared.diff.skipped)),
     ...(verify > 0 && prepared.before !== null ? [`verify: ${verify} checks`] : []),
     ...surplusOf(prepared).map((node) => prepared.provider.removalOf(leaving(node), false).change),
   ];
 }
 
-function unitLine({ unit, change, role, node, from, steps }: UnitChange): string {
+function unitLine({ unit, change, role, node, from, steps }: UnitChange, skipped: ReadonlyMap<string, string>): string {
+  const before = (name: string) => {
+    const why = skipped.get(`${unit}:${name}`);
+    return why === undefined ? '' : `; it was skipped before: ${why}`;
+  };
   switch (change) {
     case 'add':
       return `lay ${role} as ${unit} on node ${node}`;
@@ -114,6 +121,6 @@ function unitLine({ unit, change, role, node, from, steps }: UnitChange): string
     case 'move':
       return `move ${unit} from node ${from} to node ${node}`;
     case 'change':
-      return `change ${unit} on node ${node}: ${steps.map(({ step, why }) => `${step} (${why})`).join(', ')}`;
+      return `change ${unit} on node ${node}: ${steps.map(({ step, why }) => `${step} (${why}${before(step)})`).join(', ')}`;
   }
 }

@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { In, IsNull, type EntityManager } from 'typeorm';
-import { isUnitStep, stepDigest, type KnownDeployment, type Standing } from '../bundles/index.js';
-import { RunsService, type RunStatus, type SucceededStep } from '../pipeline/index.js';
+import { isUnitStep, stepDigest, unitOfKey, type KnownDeployment, type Standing } from '../bundles/index.js';
+import { RunsService, type RunStatus, type SkippedStep, type SucceededStep } from '../pipeline/index.js';
 import { storedOutputOf, type JsonValue } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
@@ -55,9 +55,9 @@ export class StandingState {
         nodes.map(({ key, id, address, architecture }) => [key, { nodeId: id, address, architecture }]),
       ),
       steps: new Map(
-        rows.map(({ unit, step, nodeId, digest, stepId, appliedAt }) => [
+        rows.map(({ unit, step, nodeId, digest, stepId, appliedAt, skipped }) => [
           `${unit}:${step}`,
-          { nodeId, digest, stepId, appliedAt, outputs: outputs.get(stepId) ?? {} },
+          { nodeId, digest, stepId, appliedAt, skipped, outputs: outputs.get(stepId) ?? {} },
         ]),
       ),
       digestKey: this.digestKey(deployment),
@@ -83,25 +83,39 @@ export class StandingState {
 
   /** In the transaction that records the step's success. */
   async record(manager: EntityManager, now: Date, step: SucceededStep): Promise<void> {
-    const { nodeId } = step.resolved;
+    await this.save(manager, step, step.resolved.nodeId, (deployment) => ({
+      digest: stepDigest(this.digestKey(deployment), step.input, step.resolved),
+      ...{ skipped: null, stepId: step.stepId, appliedAt: now },
+    }));
+  }
+
+  /** A person has left the step out: it counts as if it had run. What an earlier run of it published stays. */
+  async recordSkipped(manager: EntityManager, now: Date, step: SkippedStep): Promise<void> {
+    const { resolved, why } = step;
+    const nodeId = resolved?.nodeId ?? step.input.nodeId;
+    await this.save(manager, step, nodeId, (deployment, before) => ({
+      digest: resolved === null ? null : stepDigest(this.digestKey(deployment), step.input, resolved),
+      ...{ skipped: why, stepId: before?.stepId ?? step.stepId, appliedAt: now },
+    }));
+  }
+
+  private async save(
+    manager: EntityManager,
+    step: Pick<SucceededStep, 'kind' | 'key' | 'subjectId'>,
+    nodeId: JsonValue | undefined,
+    valuesOf: (deployment: Deployment, before: AppliedStepEntity | null) => Partial<AppliedStepEntity>,
+  ): Promise<void> {
     if (step.kind !== 'node.script' || !isUnitStep(step.key) || typeof nodeId !== 'string') return;
     const deployment = await manager.findOneBy(Deployment, { id: step.subjectId });
     const node = await manager.findOneBy(Node, { id: nodeId, removedAt: IsNull() });
     if (deployment === null || node === null) return;
-    const colon = step.key.indexOf(':');
+    const unit = unitOfKey(step.key);
+    const name = { deploymentId: deployment.id, unit, step: step.key.slice(unit.length + 1) };
+    const before = await manager.findOneBy(AppliedStepEntity, { ...name, nodeId: node.id });
+    const place = { ...name, nodeId: node.id, version: deployment.version, doubted: null };
     await manager.save(
       AppliedStepEntity,
-      Object.assign(new AppliedStepEntity(), {
-        deploymentId: deployment.id,
-        unit: step.key.slice(0, colon),
-        step: step.key.slice(colon + 1),
-        nodeId: node.id,
-        version: deployment.version,
-        digest: stepDigest(this.digestKey(deployment), step.input, step.resolved),
-        doubted: null,
-        stepId: step.stepId,
-        appliedAt: now,
-      }),
+      Object.assign(new AppliedStepEntity(), { ...place, ...valuesOf(deployment, before) }),
     );
   }
 

@@ -2,11 +2,14 @@ import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
 import type { EntityManager } from 'typeorm';
 import { isPostgresError, sqlOf, type Database, type Sql } from './database.js';
+import type { JsonObject } from '../plan/index.js';
 import { appendEvents } from './event-log.js';
+import type { SecretBox } from './outside.js';
 import { RunEntity } from './run.entity.js';
 import { changeRun, recountPredecessors } from './settle-run.js';
 import { countDown } from './settle-step.js';
 import { mayBecome, STEP_TRANSITIONS, type RunStatus, type StepStatus } from './status.js';
+import { resolveInput } from './step-outputs.js';
 import type { SubjectRegistry } from './subject-registry.js';
 import { findActiveRun, inTheWay } from './submit-run.js';
 
@@ -14,6 +17,7 @@ interface ControlNeeds {
   database: Database;
   clock: Clock;
   subjects: SubjectRegistry;
+  secrets: SecretBox;
 }
 
 /**
@@ -101,14 +105,15 @@ export class RunControl {
       { runId, manager, verb: 'skip a step of' },
       ['running', 'paused', 'failed'],
       async (sql, run) => {
-        const [step] = await sql.query<{ id: string }>(
+        const [step] = await sql.query<{ id: string; kind: string; input: JsonObject }>(
           `update step set status = 'skipped', finished_at = $3, reason = $4, failure = null, hint = null
-         where run_id = $1 and key = $2 and status = any($5) returning id`,
+         where run_id = $1 and key = $2 and status = any($5) returning id, kind, input`,
           [runId, key, this.now(), why, mayBecome(STEP_TRANSITIONS, 'skipped').filter((from) => from !== 'running')],
         );
         if (step === undefined) throw notThere(runId, [key], 'can be skipped now');
         await countDown(sql, [step.id]);
         await this.tell(sql, run, 'step.skipped', why, { id: step.id, key });
+        await this.tellOwner(sql, run, { ...step, key, why });
         const [left] = await sql.query<{ stopped: boolean }>(
           `select exists (select 1 from step where run_id = $1 and status in ('failed', 'needs-operator')) as stopped`,
           [runId],
@@ -119,6 +124,22 @@ export class RunControl {
         }
       },
     );
+  }
+
+  /** What of its input nobody has published yet leaves it unresolved. */
+  private async tellOwner(
+    sql: Sql,
+    run: RunEntity,
+    { id: stepId, key, kind, input, why }: { id: string; key: string; kind: string; input: JsonObject; why: string },
+  ): Promise<void> {
+    const owner = this.needs.subjects.find(run.subjectKind);
+    if (owner?.stepSkipped === undefined) return;
+    const resolved = await resolveInput(sql, this.needs.secrets, run.id, input).catch((error: unknown) => {
+      if (error instanceof MusterError && error.kind === 'invalid') return null;
+      throw error;
+    });
+    const step = { subjectId: run.subjectId, runId: run.id, stepId, key, kind, input, why };
+    await owner.stepSkipped(sql.manager, { ...step, resolved: resolved?.input ?? null });
   }
 
   private now(): Date {

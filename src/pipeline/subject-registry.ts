@@ -14,6 +14,15 @@ export interface SubjectOwner {
   runChanged?(manager: EntityManager, run: RunEntity): Promise<void>;
   /** A step has succeeded; written together with its new status. */
   stepSucceeded?(manager: EntityManager, step: SucceededStep): Promise<void>;
+  /** A person has left a step out; written together with its new status. */
+  stepSkipped?(manager: EntityManager, step: SkippedStep): Promise<void>;
+}
+
+/** A step that a person has left out. */
+export interface SkippedStep extends Omit<SucceededStep, 'resolved'> {
+  why: string;
+  /** Null: not all that it reads was published. */
+  resolved: JsonObject | null;
 }
 
 export interface SucceededStep {

@@ -30,6 +30,7 @@ steps:
   'identify.sh': `${tell('identify $OPT_SIZE')}[ ! -e "\${OPT_TOLD%/*}/blocked" ] || exit 127
 echo "url=$UNIT-$OPT_SIZE" >>"$MUSTER_OUTPUT"; echo "secret key=ses$(echo ame)-$UNIT" >>"$MUSTER_OUTPUT"\n`,
   'configure.sh': `#!/bin/bash
+[ ! -e "\${OPT_TOLD%/*}/blocked-configure" ] || exit 127
 all=; for ((i = 0; i < REL_CLUSTER_UNITS; i++)); do v="REL_CLUSTER_\${i}_URL"; all="$all\${!v},"; done
 echo "$UNIT configure $all" >>"$OPT_TOLD"
 `,
@@ -102,7 +103,7 @@ describe('a bundle that is laid down again', () => {
     const plan = await rig.plan(bundle());
     expect(plan.plan.steps).toEqual([]);
     expect(plan.changes).toEqual([]);
-    expect(plan.diff).toEqual({ nodes: [], units: [], options: [], keptBack: [], unchanged: 3 });
+    expect(plan.diff).toEqual({ nodes: [], units: [], options: [], keptBack: [], skipped: [], unchanged: 3 });
     await ends(bundle());
     expect(rig.told()).toEqual([]);
   });
@@ -231,6 +232,24 @@ describe('a bundle that is laid down again', () => {
     expect(diff.units.flatMap(({ steps }) => steps)).toContainEqual({ step: 'identify', why: 'again' });
     await ends(bundle());
     expect(rig.told()).toContain('store/0 identify 1');
+  });
+
+  it('does not run what a person has skipped, until what it reads is another; and says so', async () => {
+    rig.write('blocked-configure', '');
+    const failed = await ends(bundle({ stores: 1, web: null }), 'failed');
+    await rig.engine.runs.skip(failed.id, 'store/0:configure', 'done by hand');
+    expect(await rig.over(failed.id)).toMatchObject({ status: 'succeeded' });
+    rmSync(join(rig.folder, 'blocked-configure'));
+    rig.told();
+    const plan = await rig.plan(bundle({ stores: 1, web: null }));
+    expect(plan.plan.steps).toEqual([]);
+    expect(plan.diff.skipped).toEqual([{ step: 'store/0:configure', why: 'done by hand', runs: false }]);
+    const { changes, diff } = await rig.plan(bundle({ web: null }));
+    expect(changes.join('\n')).toMatch(/configure \((changed|follows); it was skipped before: done by hand\)/);
+    expect(diff.skipped).toMatchObject([{ runs: true }]);
+    await ends(bundle({ web: null }));
+    expect(rig.told()).toContain('store/0 configure store/1-1,');
+    expect((await rig.plan(bundle({ web: null }))).diff.skipped).toEqual([]);
   });
 
   it('keeps secrets out of every plan and digest, and still finds them', async () => {

@@ -106,6 +106,9 @@ const deploymentDiff = z
       }),
     ),
     keptBack: z.array(z.string()).describe('Steps that differ, but are done once and not done again'),
+    skipped: z
+      .array(z.object({ step: z.string(), why: z.string(), runs: z.boolean() }))
+      .describe('Steps that a person left out; `runs`: they run now'),
     unchanged: z.number().int().describe('Units with nothing to do'),
   })
   .meta({ id: 'DeploymentDiff' });
