@@ -27,7 +27,8 @@ const options = JSON.parse(process.argv[2] ?? '{}') as DownWorkerOptions;
 const dataSource = createDataSource({ url: options.databaseUrl, entities: ENTITIES, migrations: [] });
 await dataSource.initialize();
 const secrets = reversingSecretBox as unknown as SecretBox;
-const nodes = new DeploymentNodes(dataSource, secrets);
+const clouds = { provider: () => Promise.reject(new Error('it has no cloud')) };
+const nodes = new DeploymentNodes(dataSource, secrets, clouds);
 const runs = new Proxy({} as RunsService, { get: (_, name) => Reflect.get(engine.runs, name) as unknown });
 const state = new StandingState(runs, secrets);
 const engine: TestEngine = new TestEngine({
