@@ -79,8 +79,12 @@ describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000
     await workloadRuns();
   });
 
-  step(3, 'changed by an option, which a node obeys', async () => {
-    await rig.muster('set', 'kubernetes-worker.max-pods=60', '--yes');
+  step(3, 'upgraded by an option, one worker after the other, which both obey', async () => {
+    const wanted = ['upgrade', NAME, '--set', 'kubernetes-worker.max-pods=60'];
+    expect(await rig.muster(...wanted, '--dry-run')).toMatch(
+      /kubernetes-worker\/0 \([^]*\d\. .*kubernetes-worker\/1 \(/,
+    );
+    await rig.muster(...wanted, '--yes');
     const pods = await kubectl(
       'get',
       'nodes',
