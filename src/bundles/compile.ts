@@ -5,7 +5,6 @@ import type { Bundle } from './bundle.js';
 import { Diagnostics, type Diagnostic } from './diagnostics.js';
 import { checkPlanSize } from './plan-size.js';
 import { place, type PlaceOptions, type PlannedNode, type PlannedUnit } from './place.js';
-import { resolveRelations } from './relations.js';
 import type { RoleAction } from './roles/role-action.js';
 import { resolveRelations, type Relation } from './relations.js';
 import type { Occasion, RoleLibrary, RoleStep } from './roles/role.js';

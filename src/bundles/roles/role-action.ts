@@ -80,7 +80,14 @@ class ActionReader {
       publishes: (yaml.publishes ?? []).map(String),
       secrets: new Map((yaml.secrets ?? []).map((key) => [String(key), []])),
       ...{ timeoutSeconds, stallSeconds: timeoutSeconds, retries: 0, repeatable: yaml.repeatable ?? false },
-      ...{ destructive: yaml.destructive ?? false, leader: false, batch: null, reboot: false, everySeconds: null },
+      ...{
+        destructive: yaml.destructive ?? false,
+        leader: false,
+        batch: null,
+        reboot: false,
+        outside: false,
+        everySeconds: null,
+      },
     };
   }
 
