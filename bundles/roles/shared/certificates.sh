@@ -13,6 +13,12 @@ needs_certificate() {
   ! openssl x509 -in "$pki/$1.crt" -noout -checkend $((OPT_RENEW_DAYS * 86400)) >/dev/null
 }
 
+# holds NAME: its certificate is of the present authority, and does not run out soon.
+holds() {
+  openssl verify -no_check_time -CAfile "$pki/ca.crt" "$pki/$1.crt" >/dev/null 2>&1 &&
+    openssl x509 -in "$pki/$1.crt" -noout -checkend $((OPT_RENEW_DAYS * 86400)) >/dev/null
+}
+
 begin_requests() {
   install -d -m 0755 "$pki"
   echo 'requests<<MUSTER_END' >>"$MUSTER_OUTPUT"
@@ -55,10 +61,13 @@ take_certificates() {
     [ "$line" = '-----END CERTIFICATE-----' ] || continue
     # Whether it is in time is for those who are shown it: clocks of nodes may differ.
     openssl verify -no_check_time -CAfile "$pki/ca.crt" "$pki/$name.new" >/dev/null
-    mv "$pki/$name.new" "$pki/$name.crt"
-    # An earlier request may have been signed once more: what was asked for is known already.
-    [ ! -e "$pki/$name.asking" ] || mv "$pki/$name.asking" "$pki/$name.asked"
-    renewed+=" $name"
+    # An earlier request may have been signed once more. What was not asked for anew is not taken: it would restart whoever
+    # uses it.
+    if [ ! -e "$pki/$name.asking" ] && holds "$name"; then rm "$pki/$name.new"; else
+      mv "$pki/$name.new" "$pki/$name.crt"
+      [ ! -e "$pki/$name.asking" ] || mv "$pki/$name.asking" "$pki/$name.asked"
+      renewed+=" $name"
+    fi
     name=''
   done <<<"${REL_CERTIFICATES_0_CERTIFICATE:-}"
   check_authority
