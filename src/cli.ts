@@ -1,6 +1,5 @@
-import 'reflect-metadata';
 import { run, type CliIo } from './cli/index.js';
-import { answerFromLibrary, registerLocalCommands, startInBackground } from './local/index.js';
+import { registerLocalCommands, startInBackground } from './local/index.js';
 import { inheritedEnvironment } from './platform/config/index.js';
 
 /** See to signals themselves, or may be ended at any instant. */
@@ -27,7 +26,8 @@ const io: CliIo = {
   environment: inheritedEnvironment(),
   signal: interruptSignal(argv[0]),
   startServer: startInBackground,
-  answerFromLibrary,
+  // Loaded when it is asked for: it brings the half of a server.
+  answerFromLibrary: async (id, input) => (await import('./local/library.js')).answerFromLibrary(id, input),
 };
 // A reader that has seen enough (`| head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

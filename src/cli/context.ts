@@ -76,7 +76,7 @@ export class CliContext {
       const isThere = !(error instanceof CliError) || error.code !== EXIT.unreachable;
       if (isThere || this.namesServer || answerFromLibrary === undefined) throw error;
       this.tell('no server answers on this computer: told from the bundles and roles that come with this program');
-      return answerFromLibrary(route.id, input) as ResponseOf<R>;
+      return (await answerFromLibrary(route.id, input)) as ResponseOf<R>;
     }
   }
 

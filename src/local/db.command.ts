@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { MusterError } from '../error.js';
 import { loadSettings } from '../platform/config/index.js';
-import { migrate, readSchemaState, refuseNewerSchema, withDataSource } from './migrate.js';
 
 export function registerDb(program: Command): void {
   const db = program.command('db').summary('look after the database given by DATABASE_URL');
@@ -9,6 +8,7 @@ export function registerDb(program: Command): void {
     .summary('bring the schema up to this version of muster')
     .action(async () => {
       const url = givenDatabase();
+      const { migrate, readSchemaState, withDataSource } = await import('./migrate.js');
       const before = await withDataSource(url, readSchemaState);
       await migrate(url);
       print(before.pending.length === 0 ? 'nothing to do' : before.pending.map((name) => `applied ${name}`).join('\n'));
@@ -16,6 +16,7 @@ export function registerDb(program: Command): void {
   db.command('check')
     .summary('say whether the schema fits this version of muster; exit code 1 where it does not')
     .action(async () => {
+      const { readSchemaState, refuseNewerSchema, withDataSource } = await import('./migrate.js');
       const state = await withDataSource(givenDatabase(), readSchemaState);
       refuseNewerSchema(state);
       print(`${state.applied.length} migrations applied, ${state.pending.length} pending`);

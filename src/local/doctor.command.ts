@@ -1,7 +1,6 @@
 import Table from 'cli-table3';
 import type { Command } from 'commander';
 import { loadSettings } from '../platform/config/index.js';
-import { examine } from './doctor/doctor.js';
 import type { Finding } from './doctor/finding.js';
 
 export function registerDoctor(program: Command): void {
@@ -15,6 +14,7 @@ export function registerDoctor(program: Command): void {
     )
     .action(async (_options: unknown, command: Command) => {
       const { json } = command.optsWithGlobals<{ json?: boolean }>();
+      const { examine } = await import('./doctor/doctor.js');
       const findings = await examine(loadSettings());
       process.stdout.write(json === true ? `${JSON.stringify(findings, null, 2)}\n` : render(findings));
       process.exitCode = findings.some((finding) => finding.status === 'failed') ? 1 : 0;

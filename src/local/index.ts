@@ -6,9 +6,11 @@ import { registerSecrets } from './secrets.command.js';
 import { registerServe } from './serve.command.js';
 
 export { startInBackground } from './background.js';
-export { answerFromLibrary } from './library.js';
 
-/** The commands that run on this computer rather than through the API. */
+/**
+ * The commands that run on this computer rather than through the API. Each loads what it needs when it is called: any other
+ * command would wait for half a server to load.
+ */
 export function registerLocalCommands(program: Command): void {
   registerServe(program);
   registerDb(program);

@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
 import { inheritedEnvironment, loadSettings, type Settings } from '../platform/config/index.js';
-import { createLogger } from '../platform/log/index.js';
 import { startInBackground, stopBackground } from './background.js';
-import { Supervisor } from './supervisor.js';
 
 interface ServeOptions {
   roles?: string;
@@ -49,6 +47,10 @@ Settings come from /etc/muster/muster.yaml (or MUSTER_CONFIG) and from the envir
 }
 
 async function serve(settings: Settings): Promise<void> {
+  const [{ createLogger }, { Supervisor }] = await Promise.all([
+    import('../platform/log/index.js'),
+    import('./supervisor.js'),
+  ]);
   const log = createLogger({ ...settings.log, name: 'supervisor' });
   const supervisor = new Supervisor(settings, log);
   const stop = () => {
