@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
+import { generateSshKey } from '../../src/platform/remote/index.js';
 import { Datastores } from '../support/datastores.js';
 import { SshCloud } from '../support/ssh-cloud.js';
 
@@ -82,11 +83,7 @@ describe('muster ssh-config', () => {
   it('takes no host key but the pinned one', async () => {
     const known = `${config()}.known_hosts`;
     const keys = readFileSync(known, 'utf8');
-    const [first, second] = keys
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' '));
-    cloud.write('of-ssh/prod.conf.known_hosts', `${first![0]} ${second!.slice(1).join(' ')}\n`);
+    cloud.write('of-ssh/prod.conf.known_hosts', `muster-prod.web-0 ${generateSshKey('another').publicKey}\n`);
     await expect(run('ssh', '-F', config(), 'prod.web-0', 'true')).rejects.toThrow(
       /REMOTE HOST IDENTIFICATION|verification failed/,
     );
