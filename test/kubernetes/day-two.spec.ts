@@ -3,26 +3,20 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../support/pipeline-engine.js';
 import { KubernetesRig } from '../support/kubernetes-rig.js';
 import { isLxdMissing } from '../support/lxd-server.js';
+import { story } from '../support/story.js';
 
 const NAME = 'kubernetes-core';
 const WORKLOAD = ['web', '--image', 'muster.test/busybox:1', '--replicas', '6', '--', 'sleep', '1000000'];
 
-/** Each step needs those before it: what was not reached is skipped, not failed. */
 describe.skipIf(isLxdMissing)('the life of a Kubernetes', { timeout: 30 * 60_000 }, () => {
   let rig: KubernetesRig;
-  let reached = 0;
 
   beforeAll(async () => {
     rig = await KubernetesRig.start();
   }, 120_000);
   afterAll(() => rig.stop(), 300_000);
 
-  const step = (number: number, title: string, work: () => Promise<void>) =>
-    it(title, async ({ skip }) => {
-      if (reached < number) skip('a step before it failed');
-      await rig.timed(title, work);
-      reached = number + 1;
-    });
+  const step = story((title, work) => rig.timed(title, work));
   const kubectl = (...argv: string[]) => rig.kubectl(NAME, ...argv);
   const nodes = async () => (await kubectl('get', 'nodes', '--no-headers')).trim().split('\n');
   const states = async () => (await nodes()).map((line) => line.split(/ +/)[1]);

@@ -3,25 +3,19 @@ import type { RunDetail } from '../../src/api/contract/index.js';
 import { eventually } from '../support/pipeline-engine.js';
 import { KubernetesRig } from '../support/kubernetes-rig.js';
 import { isLxdMissing } from '../support/lxd-server.js';
+import { story } from '../support/story.js';
 
 const NAME = 'kubernetes-core';
 
-/** Each needs those before it: what was not reached is skipped, not failed. */
 describe.skipIf(isLxdMissing)('a Kubernetes that grows while nodes fail', { timeout: 30 * 60_000 }, () => {
   let rig: KubernetesRig;
-  let reached = 0;
 
   beforeAll(async () => {
     rig = await KubernetesRig.start();
   }, 120_000);
   afterAll(() => rig.stop(), 300_000);
 
-  const step = (number: number, title: string, work: () => Promise<void>) =>
-    it(title, async ({ skip }) => {
-      if (reached < number) skip('a step before it failed');
-      await rig.timed(title, work);
-      reached = number + 1;
-    });
+  const step = story((title, work) => rig.timed(title, work));
   const states = async () => {
     const nodes = await rig.kubectl(NAME, 'get', 'nodes', '--no-headers');
     return nodes

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { COREDNS, FLANNEL } from '../support/kubernetes-artifacts.js';
 import { KubernetesRig } from '../support/kubernetes-rig.js';
 import { isLxdMissing } from '../support/lxd-server.js';
+import { story } from '../support/story.js';
 
 const NAME = 'kubernetes-core';
 const EASYRSA = { easyrsa: { to: ['0'] } };
@@ -58,22 +59,15 @@ spec:
       containers: [{name: sleeper, image: "muster.test/busybox:1", command: [sleep, "1000000"]}]
 `;
 
-/** Each step needs those before it: what was not reached is skipped, not failed. */
 describe.skipIf(isLxdMissing || FLANNEL === '')('Kubernetes with flannel', { timeout: 30 * 60_000 }, () => {
   let rig: KubernetesRig;
-  let reached = 0;
 
   beforeAll(async () => {
     rig = await KubernetesRig.start();
   }, 120_000);
   afterAll(() => rig.stop(), 300_000);
 
-  const step = (number: number, title: string, work: () => Promise<void>) =>
-    it(title, async ({ skip }) => {
-      if (reached < number) skip('a step before it failed');
-      await rig.timed(title, work);
-      reached = number + 1;
-    });
+  const step = story((title, work) => rig.timed(title, work));
   const log = (key: string) => rig.muster('logs', NAME, '--step', key);
   const on = (unit: string, script: string) =>
     rig.muster('exec', `${NAME}:${unit}`, '--', 'sh', '-c', `${script}; true`);
