@@ -155,6 +155,22 @@ describe('certificates of a deployment', { timeout: 60_000 }, () => {
     );
   });
 
+  it('are not signed for a subject that a line in a name hides', async () => {
+    await run('bash authority.sh');
+    const { said } = await run(String.raw`printf '%s\n' '[req]' 'distinguished_name=dn' 'req_extensions=ext' '[dn]' \
+      '[ext]' 'subjectAltName=@names' '[names]' 'DNS.1=a\nsubject=CN=harmless' >"$PKI.conf"
+      openssl req -new -config "$PKI.conf" -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null \
+        -subj /O=system:masters/CN=thief 2>/dev/null`);
+    expect(said).toContain('BEGIN CERTIFICATE REQUEST');
+    const signed = run('bash sign.sh', {
+      OPT_CERTIFICATE_SECONDS: '60',
+      REL_CLIENT_UNITS: '1',
+      REL_CLIENT_0_UNIT: 'kubernetes-worker/0',
+      REL_CLIENT_0_REQUESTS: `request admin client\n${said}`,
+    });
+    await expect(signed).rejects.toThrow('only kubernetes-control-plane may have administrators of Kubernetes');
+  });
+
   it('of another authority are thrown away, to be asked for again', async () => {
     await apply({ lifetimeSeconds: 365 * DAY });
     rmSync(join(folder, 'authority'), { recursive: true });

@@ -24,20 +24,31 @@ begin_requests() {
   echo 'requests<<MUSTER_END' >>"$MUSTER_OUTPUT"
 }
 
+# sign_request KEY ARGUMENT…: prints a request; the key is made where there is none.
+sign_request() {
+  local key=$1
+  shift
+  if [ -s "$key" ]; then
+    openssl req -new -sha256 -key "$key" "$@"
+    return
+  fi
+  (
+    umask 077
+    openssl req -new -sha256 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$key.new" "$@" 2>/dev/null
+  )
+  mv "$key.new" "$key"
+}
+
 request() {
   local name=$1 usage=$2 subject=$3 names=${4:-} asked="$2 $3 ${4:-}"
   if ! needs_certificate "$name" "$asked"; then
     echo "$name holds until $(openssl x509 -in "$pki/$name.crt" -noout -enddate | cut -d= -f2)"
     return 0
   fi
-  [ -s "$pki/$name.key" ] || (
-    umask 077
-    openssl ecparam -name prime256v1 -genkey -noout -out "$pki/$name.key"
-  )
   echo "$asked" >"$pki/$name.asking"
   {
     echo "request $name $usage"
-    openssl req -new -sha256 -key "$pki/$name.key" -subj "$subject" ${names:+-addext "subjectAltName=$names"}
+    sign_request "$pki/$name.key" -subj "$subject" ${names:+-addext "subjectAltName=$names"}
   } >>"$MUSTER_OUTPUT"
   echo "asking for $name: $subject${names:+, $names}"
 }
