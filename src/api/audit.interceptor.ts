@@ -5,6 +5,7 @@ import { AuditService, type AuditRecord } from '../access/index.js';
 import { messageOf, MusterError } from '../error.js';
 import { LOGGER, type Logger } from '../platform/log/index.js';
 import type { Route } from './contract/index.js';
+import { auditForm } from './audit-form.js';
 import { type AuditNote, ROUTE_METADATA, type MusterRequest } from './endpoint.js';
 
 /** Routes that change nothing although they are not a GET. */
@@ -38,7 +39,7 @@ export class AuditInterceptor implements NestInterceptor {
         isRecorded = true;
         return result;
       },
-      announce: () => this.audit.announce(recordOf(route, request, 'asked', request.checked?.body)),
+      announce: () => this.audit.announce(recordOf(route, request, 'asked', auditForm(request.checked?.body))),
     };
     request.audit = note;
     return next.handle().pipe(
@@ -62,7 +63,7 @@ export class AuditInterceptor implements NestInterceptor {
 
   private async recordRefused(route: Route, request: MusterRequest, error: unknown): Promise<void> {
     if (error instanceof NotRecordedError) return;
-    const after = { asked: request.checked?.body ?? null, refused: messageOf(error) };
+    const after = { asked: auditForm(request.checked?.body) ?? null, refused: messageOf(error) };
     await this.audit
       .append(recordOf(route, request, 'refused', after))
       .catch((fault: unknown) => this.log.error({ error: fault, action: route.id }, 'cannot record a refused change'));
@@ -70,7 +71,7 @@ export class AuditInterceptor implements NestInterceptor {
 }
 
 const doneRecord = (route: Route, request: MusterRequest) =>
-  recordOf(route, request, 'done', request.audit?.after ?? request.checked?.body);
+  recordOf(route, request, 'done', request.audit?.after ?? auditForm(request.checked?.body));
 
 class NotRecordedError extends MusterError {
   constructor(cause: unknown) {

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Datastores } from '../support/datastores.js';
+import { httpsClient } from '../support/https-client.js';
 import { SshCloud } from '../support/ssh-cloud.js';
 
 const ROLE = `role: keeper
@@ -129,6 +130,26 @@ describe('muster export', () => {
       ['status', 'prod', '--json'],
     ])
       expect(plan.stdout + plan.stderr + (await good(...argv))).not.toContain('abracadabra');
+  });
+
+  it('leaves none of it in the audit, where `up` and what was refused stand too', async () => {
+    const send = httpsClient(cloud.api);
+    const token = readFileSync(join(cloud.api.dataDir, 'admin.token'), 'utf8').trim();
+    const settings = [
+      { application: 'keeper', option: 'password', value: 'open-up' },
+      { application: 'keeper', option: 'nonsense', value: '1' },
+    ];
+    for (const [path, body] of [
+      ['deployments/prod/changes', { settings }],
+      ['deployments/prod/upgrades', { settings }],
+      ['deployments', { files: [{ path: 'bundle.yaml', text: 'name: lab # open-up' }], settings, on: 'rack' }],
+    ] as const) {
+      const answer = await send('POST', `/v1/${path}`, { token, body: JSON.stringify(body) });
+      expect([path, answer.status]).toEqual([path, 400]);
+    }
+    const audit = await good('audit', '--json', '--limit', '100');
+    expect(audit).toContain('"refused"');
+    for (const secret of ['sesame-open', 'abracadabra', 'open-up']) expect(audit).not.toContain(secret);
   });
 
   it('prints it, and overwrites nothing that is another', async () => {

@@ -25,6 +25,7 @@ import {
   type ResponseOf,
   type Run,
 } from '../contract/index.js';
+import { fileForAudit } from '../audit-form.js';
 import { AuditNote, Endpoint, GivenBody, GivenQuery, Who } from '../endpoint.js';
 import { DeploymentRuns } from '../deployment-runs.js';
 import { MachineDirectory } from '../machine-directory.js';
@@ -85,9 +86,7 @@ export class DeploymentsController {
       const made = await this.deployments.up(manager, request, who.name);
       const { name, version, cloud, files } = made.deployment;
       note.subject = `deployments/${name}`;
-      // Of what goes with the layers the audit keeps the names.
-      const given = files.map((file) => (file.attached === true ? { name: file.name, attached: true } : file));
-      note.after = { version, cloud, files: given, run: made.run.id };
+      note.after = { version, cloud, files: files.map(fileForAudit), run: made.run.id };
       return made;
     });
     await this.runs.nudge(run.id);
