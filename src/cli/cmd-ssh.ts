@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { deploymentsRoutes, type Connection } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT, type ExitCode } from './exit-code.js';
-import { quote, SSH_OPTIONS } from './ssh-options.js';
+import { quote, splitSshArguments, SSH_OPTIONS } from './ssh-options.js';
 
 type Hop = Omit<Connection, 'via'>;
 
@@ -19,10 +19,11 @@ export const registerSsh: Register = (program, context) => {
     .summary('log in to a node; accepts no host key but the pinned one')
     .addHelpText(
       'after',
-      `${TARGET_HELP}\n\nExamples:\n  muster ssh lxd-fan:0\n  muster ssh n1 -- -L 8080:localhost:80`,
+      `\nARGUMENTS are as after the host of ssh(1): options, then a command.\n${TARGET_HELP}\n\nExamples:\n  muster ssh lxd-fan:0\n  muster ssh n1 uptime\n  muster ssh n1 -- -L 8080:localhost:80`,
     )
-    .action(async (target: string, extra: string[]) => {
-      context.exitCode = await ssh(context, target, extra, []);
+    .action(async (target: string, given: string[]) => {
+      const { options, command } = splitSshArguments(given);
+      context.exitCode = await ssh(context, target, options, command);
     });
   program
     .command('exec <target> <command...>')

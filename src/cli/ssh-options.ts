@@ -12,3 +12,16 @@ export const SSH_OPTIONS = {
 export function quote(argument: string): string {
   return /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }
+
+/** Options of ssh(1) that take a value. */
+const WITH_VALUE = /^-[46AaCfGgKkMNnqsTtVvXxYy]*[BbcDEeFIiJLlmOoPpQRSWw]$/;
+
+/** Arguments after the host as ssh(1) itself reads them: options with their values, then what is to run there. */
+export function splitSshArguments(given: readonly string[]): { options: string[]; command: string[] } {
+  let next = 0;
+  while (given[next]?.startsWith('-') === true && given[next] !== '-') {
+    if (given[next] === '--') return { options: given.slice(0, next), command: given.slice(next + 1) };
+    next += WITH_VALUE.test(given[next] ?? '') ? 2 : 1;
+  }
+  return { options: given.slice(0, next), command: given.slice(next) };
+}

@@ -59,6 +59,15 @@ async function throughTheFirst(): Promise<void> {
     .query(`update node set host_node_id = (select id from node where key = 'web-0') where key = 'web-1'`);
 }
 
+describe('muster ssh', () => {
+  it('runs what comes after the node, behind options of ssh, and ends as that does', async () => {
+    const ssh = (...argv: string[]) => cloud.api.cli(['ssh', 'prod:web/0', ...argv]);
+    expect((await ssh(`touch ${file('made')} && exit 7`)).code).toBe(7);
+    expect(existsSync(file('made'))).toBe(true);
+    expect((await ssh('--', '-T', '-o', 'BatchMode=yes', 'exit', '8')).code).toBe(8);
+  });
+});
+
 describe('muster ssh-config', () => {
   const config = () => file('of-ssh/prod.conf');
 
