@@ -21,6 +21,7 @@ import { NodeClones1790000034000 } from './1790000034000-node-clones.js';
 import { StepsThatMayFail1790000040000 } from './1790000040000-steps-that-may-fail.js';
 import { VersionsToGoBackTo1790000041000 } from './1790000041000-versions-to-go-back-to.js';
 import { StepsLeftOut1790000042000 } from './1790000042000-steps-left-out.js';
+import { WhatNodesWereMadeWith1790000043000 } from './1790000043000-what-nodes-were-made-with.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -46,4 +47,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   StepsThatMayFail1790000040000,
   VersionsToGoBackTo1790000041000,
   StepsLeftOut1790000042000,
+  WhatNodesWereMadeWith1790000043000,
 ];

@@ -193,6 +193,24 @@ describe('bases', () => {
     expect(base({ availableBases: [{ os: 'debian', release: '12' }] })).toEqual({ os: 'debian', release: '12' });
     expect(base({ base: { os: 'debian', release: '12' } })).toEqual({ os: 'debian', release: '12' });
   });
+
+  it('of a node that stands stays where it is among those that are wanted, also where the cloud gives it no more', () => {
+    const [noble, bookworm] = [
+      { os: 'ubuntu', release: '24.04' },
+      { os: 'debian', release: '12' },
+    ];
+    const base = (bases: string, standing = new Map([['etcd-0', bookworm]])) => {
+      const text = `applications: {etcd: {role: etcd}}\nmuster: {bases: [${bases}]}\n`;
+      return compileBundle({ ...input(text), options: { availableBases: [noble], standing } }).nodes[0]?.base;
+    };
+    expect(base('ubuntu@24.04, debian@12')).toEqual(bookworm);
+    expect(base('debian@12')).toEqual(bookworm);
+    expect(base('ubuntu@24.04')).toEqual(noble);
+    // One that the role does not take stays for no one.
+    expect(base('ubuntu@22.04, ubuntu@24.04', new Map([['etcd-0', { os: 'ubuntu', release: '22.04' }]]))).toEqual(
+      noble,
+    );
+  });
 });
 
 it('gives an equal plan for equal input, byte for byte', () => {

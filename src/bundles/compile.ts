@@ -1,6 +1,7 @@
 import { step, type Plan, type StepSpec } from '../plan/index.js';
 import { applicationOrder } from './application-order.js';
 import { ArtifactSteps, checkArtifacts } from './artifact-steps.js';
+import type { Base } from './base.js';
 import type { Bundle } from './bundle.js';
 import { Diagnostics, type Diagnostic } from './diagnostics.js';
 import { checkPlanSize } from './plan-size.js';
@@ -88,6 +89,12 @@ function laidDown(after: string[]): StepSpec {
   return step({ key: 'deployment:laid-down', kind: 'deployment.laid-down', title: 'everything is laid down', after });
 }
 
+function basesOf({ nodes }: KnownDeployment): Map<string, Base> {
+  return new Map(
+    Object.entries(nodes).flatMap(([key, { base }]): [string, Base][] => (base === undefined ? [] : [[key, base]])),
+  );
+}
+
 type Chosen = (step: RoleStep, unit: PlannedUnit) => boolean;
 
 class Compilation {
@@ -105,19 +112,21 @@ class Compilation {
     private readonly input: CompileInput,
     planned: readonly Occasion[],
   ) {
-    const { bundle, roles, options = {} } = input;
+    const { bundle, roles } = input;
+    const known = input.known ?? NOTHING_KNOWN;
+    const standingBases = input.options?.standing ?? basesOf(known);
     // What there is to say about them was said when the bundle was loaded.
     const relations = resolveRelations(bundle, roles, new Diagnostics());
     this.relations = relations;
-    const placed = place(bundle, roles, relations, options, this.diagnostics);
+    const placed = place(bundle, roles, relations, { ...input.options, standing: standingBases }, this.diagnostics);
     this.nodes = placed.nodes;
-    const known = input.known ?? NOTHING_KNOWN;
     const standing = known.units;
     const units = standing ? placed.units.filter((unit) => standing.has(unit.name)) : placed.units;
     this.graph = new UnitGraph(units, relations, roles);
     this.unitsByName = new Map(units.map((unit) => [unit.name, unit]));
     this.artifacts = new ArtifactSteps(this.nodes, known.nodes);
-    const bases = new Map(this.nodes.map(({ key, base }) => [key, base]));
+    // What a node runs is what it was made with, whatever is wanted by now.
+    const bases = new Map(this.nodes.map(({ key, base }) => [key, standingBases.get(key) ?? base]));
     this.unitSteps = new UnitSteps(this.graph, bundle, known, new Set(planned), this.artifacts, bases);
     checkArtifacts(bundle, roles, this.diagnostics);
     this.checkContainerHosts();

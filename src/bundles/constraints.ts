@@ -155,6 +155,26 @@ export function parseConstraints(written: string, at: Span, diagnostics: Diagnos
   return constraints;
 }
 
+/** As written in a bundle, in one order: `cores=2 mem=4G`. Equal text: the same is asked for. */
+export function formatConstraints({ facts = [], ...constraints }: Constraints): string {
+  const written = Object.entries(constraints).map(([key, value]) => `${nameOf(key)}=${formatValue(key, value)}`);
+  const asked = facts.map(({ name, operator, value }) => `facts.${name}${operator}${value}`);
+  return [...written.sort(), ...asked.sort()].join(' ');
+}
+
+/** Fields that are not called as they are written, but for their humps. */
+const WRITTEN: Record<string, string> = {
+  ...{ memMiB: 'mem', rootDiskMiB: 'root-disk', linkSpeedMbps: 'link-speed', allocatePublicIp: 'allocate-public-ip' },
+};
+
+const nameOf = (key: string) => WRITTEN[key] ?? key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+function formatValue(key: string, value: string | number | boolean | string[]): string {
+  if (key.endsWith('MiB') && typeof value === 'number') return value % 1024 === 0 ? `${value / 1024}G` : `${value}M`;
+  const text = Array.isArray(value) ? [...value].sort().join(',') : String(value);
+  return text.replaceAll(/[\s\\]/g, '\\$&');
+}
+
 /** Where the text itself begins in the file: behind a quote, if there is one; null where it is folded or escaped. */
 function innerStart(written: string, at: Span): number | null {
   const found = at.source.text.slice(at.start, at.end).indexOf(written);

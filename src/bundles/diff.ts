@@ -11,6 +11,7 @@ import {
 import { effectiveInput } from './effective-input.js';
 import { countsByValue, isUnitStep, stepDigest } from './step-digest.js';
 import { sorted } from './step-order.js';
+import type { StandingNode } from './unit-steps.js';
 
 /** What one step of a unit has been run with, and where what it published is kept. */
 export interface AppliedStep {
@@ -28,7 +29,7 @@ export interface AppliedStep {
 /** A deployment as it stands. */
 export interface Standing {
   /** By key: the nodes that are there. */
-  nodes: Readonly<Record<string, { nodeId: string; address: string; architecture?: string }>>;
+  nodes: Readonly<Record<string, StandingNode>>;
   /** By the step's key. */
   steps: ReadonlyMap<string, AppliedStep>;
   /** Of {@link stepDigest}. */

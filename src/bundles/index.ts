@@ -11,7 +11,7 @@ export {
   type CompileInput,
 } from './compile.js';
 export { cronProblem, nextTimes } from './cron-times.js';
-export type { Constraints, FactConstraint } from './constraints.js';
+export { formatConstraints, type Constraints, type FactConstraint } from './constraints.js';
 export { diffPlan, type AppliedStep, type PlanDiff, type Standing, type StepChange } from './diff.js';
 export { formatDiagnostic, formatDiagnostics, hasErrors, type Diagnostic, type Severity } from './diagnostics.js';
 export { exportBundle, type ExportedBundle, type ExportedFile } from './export-bundle.js';

@@ -39,6 +39,8 @@ export interface PlaceOptions {
   base?: Base;
   /** What the cloud can give; absent: anything. */
   availableBases?: readonly Base[];
+  /** By key of a node that stands: what it was made with. It stays that as long as it is one of those asked for. */
+  standing?: ReadonlyMap<string, Base>;
 }
 
 export interface Placed {
@@ -246,7 +248,7 @@ function subordinates(
     });
 }
 
-/** The first base that is asked for, that every role on the node supports and that the cloud can give. */
+/** The node's own where it is asked for, else the first that is, that every role on it supports and the cloud can give. */
 function chooseBase(
   bundle: Bundle,
   node: NodeDraft,
@@ -261,10 +263,11 @@ function chooseBase(
   const first = carried.flatMap((unit) => roles.get(unit.role) ?? [])[0];
   const wanted = wantedBases(bundle, node, units, first?.bases ?? [], options);
   const available = options.availableBases;
-  const fits = (base: Base): boolean =>
-    here.every((role) => supports(role, base)) &&
-    (available === undefined || available.some((given) => sameBase(given, base)));
-  const chosen = wanted.find(fits);
+  const supported = wanted.filter((base) => here.every((role) => supports(role, base)));
+  const own = options.standing?.get(node.key);
+  const stays = own && supported.find((base) => sameBase(base, own));
+  if (stays) return stays;
+  const chosen = supported.find((base) => available === undefined || available.some((given) => sameBase(given, base)));
   if (chosen) return chosen;
   const asked = wanted.map(formatBase).join(', ') || 'none';
   const refusing = here.find((role) => !wanted.some((base) => supports(role, base)));

@@ -10,10 +10,19 @@ import { endpointsBefore, type Occasion, type RoleDefinition, type RoleStep } fr
 import { variableOf } from './roles/script-names.js';
 import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
 
+/** A node that is there. */
+export interface StandingNode {
+  nodeId: string;
+  address: string;
+  architecture?: string;
+  /** What it was made with, where that is known. */
+  base?: Base;
+}
+
 /** What stands already, so that a plan need not make it. */
 export interface KnownDeployment {
   /** By node key. */
-  nodes: Readonly<Record<string, { nodeId: string; address: string; architecture?: string }>>;
+  nodes: Readonly<Record<string, StandingNode>>;
   /** By unit name: the values that its steps published, or references to where they are stored. */
   published: Readonly<Record<string, Readonly<Record<string, JsonValue>>>>;
   /** Names of the units that are there; absent: all of the bundle. */

@@ -13,7 +13,7 @@ const DOWN = '\u001b[B';
 const QUESTION = { set: 'greeter.greeting', ask: 'How does it greet?', choices: [], default: 'Hello' };
 const PLAN = {
   ...{ deployment: 'first', cloud: 'metal', changes: ['deploy it to node greeter-0: n1'], destroys: [], steps: [] },
-  diff: { nodes: [], units: [], options: [], keptBack: [], skipped: [], unchanged: 0 },
+  diff: { nodes: [], units: [], options: [], keptBack: [], skipped: [], outdated: [], unchanged: 0 },
   ...{ diagnostics: [], estimate: { seconds: 5, guessed: [] }, planHash: 'h' },
 };
 

@@ -5,7 +5,7 @@ import { carryOut, type ChangeOptions } from './change-plan.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { collect } from './options.js';
-import { planText } from './plan-text.js';
+import { nothingText, planText } from './plan-text.js';
 import { onlyDeploymentWith } from './references.js';
 
 interface OfOptions extends ChangeOptions {
@@ -59,9 +59,10 @@ Examples:
         bundle === undefined
           ? await context.api.call(changesRoutes.plan, { params: { deployment: name }, body: {} })
           : await planOf(context, name, bundle, options.overlay ?? []);
-      if (plan.steps.length > 0) context.exitCode = EXIT.failed;
+      const differs = plan.steps.length > 0 || plan.diff.outdated.length > 0;
+      if (differs) context.exitCode = EXIT.failed;
       context.show(plan.diff, () =>
-        plan.steps.length === 0 ? `${name}: nothing to do` : planText(plan, { colours: context.colours, steps: false }),
+        plan.steps.length === 0 ? nothingText(plan) : planText(plan, { colours: context.colours, steps: false }),
       );
     });
 };

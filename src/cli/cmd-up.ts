@@ -17,6 +17,7 @@ interface SourceOptions {
   overlay?: string[];
   layout?: 'flat' | 'lvm';
   base?: string;
+  replace?: string[];
 }
 
 /** `muster up` and `muster plan`. */
@@ -112,11 +113,12 @@ function withSource(command: Command): Command {
     .option('--name <name>', "the deployment's name (default: the bundle's)")
     .option('--overlay <file>', 'a bundle to lay over it; may be repeated', collect)
     .addOption(new Option('--layout <layout>', 'disk layout of metal nodes').choices(['flat', 'lvm']))
-    .option('--base <os>', "instead of the bundle's base: debian@12");
+    .option('--base <os>', "instead of the bundle's base: debian@12")
+    .option('--replace <node>', 'make this node anew, with the loss of what is on it; may be repeated', collect);
 }
 
-function sourceOf({ bundle, on, name, set, overlay }: UpChoices, { layout, base }: SourceOptions) {
+function sourceOf({ bundle, on, name, set, overlay }: UpChoices, { layout, base, replace }: SourceOptions) {
   if (bundle === undefined)
     throw new CliError(EXIT.usage, 'cannot tell which bundle is meant', `name it, or write a ${MUSTERFILE}`);
-  return { ...readBundle(bundle, overlay), settings: settingsOf(set), on: on ?? 'metal', name, layout, base };
+  return { ...readBundle(bundle, overlay), settings: settingsOf(set), on: on ?? 'metal', name, layout, base, replace };
 }

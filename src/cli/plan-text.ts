@@ -1,4 +1,4 @@
-import type { Diagnostic, PlannedStep } from '../api/contract/index.js';
+import type { DeploymentDiff, Diagnostic, PlannedStep } from '../api/contract/index.js';
 import { duration, paint, plain } from './format.js';
 import { planTree } from './plan-tree.js';
 
@@ -10,7 +10,7 @@ interface ShownPlan {
   steps: PlannedStep[];
   estimate?: { seconds: number; guessed: string[] };
   diagnostics?: Diagnostic[];
-  diff?: { skipped: { step: string; why: string; runs: boolean }[] };
+  diff?: Pick<DeploymentDiff, 'skipped' | 'outdated'>;
 }
 
 /** A plan as people read it before they say yes. */
@@ -20,7 +20,7 @@ export function planText(plan: ShownPlan, options: { colours: boolean; steps: bo
   for (const diagnostic of plan.diagnostics ?? []) lines.push(diagnosticText(diagnostic));
   if (options.steps) lines.push(...planTree(plan.steps, plan.changes, colours));
   else lines.push(...plan.changes.map((change) => `  ${signOf(change, colours)} ${plain(change)}`));
-  lines.push(...leftOutLines(plan));
+  lines.push(...leftOutLines(plan), ...outdatedLines(plan));
   lines.push(...plan.destroys.map((loss) => `  ${paint('red', '!', colours)} ${plain(loss)}`));
   return lines.join('\n');
 }
@@ -31,9 +31,22 @@ export function leftOutLines({ diff }: Pick<ShownPlan, 'diff'>): string[] {
   return left.map(({ step, why }) => `  = ${step} stays left out, as it was skipped: ${plain(why)}`);
 }
 
+/** Nodes that are not made anew although they would be something else by now. */
+function outdatedLines({ diff }: Pick<ShownPlan, 'diff'>): string[] {
+  const outdated = diff?.outdated ?? [];
+  const lines = outdated.map(({ node, what, made, wanted }) => {
+    const [had, has] = [made, wanted].map((text) => plain(text) || 'none');
+    return `  = node ${node} stays as it was made: ${what} ${had}, wanted ${has}`;
+  });
+  const options = [...new Set(outdated.map(({ node }) => `--replace ${plain(node)}`))].join(' ');
+  return lines.length === 0
+    ? []
+    : [...lines, `    made anew, with the loss of what is on it, by: muster up BUNDLE ${options}`];
+}
+
 /** Where there is nothing to do. */
 export function nothingText(plan: Pick<ShownPlan, 'deployment' | 'diff'>): string {
-  return [`${plan.deployment}: nothing to do`, ...leftOutLines(plan)].join('\n');
+  return [`${plan.deployment}: nothing to do`, ...leftOutLines(plan), ...outdatedLines(plan)].join('\n');
 }
 
 function estimateText({ estimate }: ShownPlan): string {

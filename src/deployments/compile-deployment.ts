@@ -23,14 +23,29 @@ export interface CompiledDeployment {
   diagnostics: Diagnostic[];
 }
 
+export type LoadedDeployment = Omit<CompiledDeployment, 'compiled'>;
+
 /** Loads and compiles; throws with every problem, each at its place. */
 export function compileDeployment(
   files: readonly BundleFile[],
   library: RoleLibrary,
   options: PlaceOptions,
 ): CompiledDeployment {
+  return compileLoaded(loadDeployment(files, library), options);
+}
+
+/** Throws with every problem, each at its place. */
+export function loadDeployment(files: readonly BundleFile[], library: RoleLibrary): LoadedDeployment {
   const { bundle, roles, diagnostics } = loadBundle(files, library);
   if (bundle === null) throw refusal(diagnostics);
+  return { bundle, roles, diagnostics };
+}
+
+/** Throws with every problem, each at its place. */
+export function compileLoaded(
+  { bundle, roles, diagnostics }: LoadedDeployment,
+  options: PlaceOptions,
+): CompiledDeployment {
   const compiled = compileBundle({ bundle, roles, options });
   const all = [...diagnostics, ...compiled.diagnostics];
   if (hasErrors(compiled.diagnostics)) throw refusal(all);

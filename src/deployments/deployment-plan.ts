@@ -1,10 +1,18 @@
 import { createHash } from 'node:crypto';
+import { formatBase } from '../bundles/index.js';
 import type { CloudProvider, ExistingNode, NodeRequest } from '../clouds/index.js';
-import { step, type Plan, type StepSpec } from '../plan/index.js';
+import { step, type JsonObject, type Plan, type StepSpec } from '../plan/index.js';
 import type { Node } from './node.entity.js';
 
 /** The step after which a node answers SSH; steps of units come after it and refer to what it publishes. */
 export const nodeReady = (key: string) => `node/${key}:ready`;
+
+/** Nodes that others take the place of. */
+export interface Replaced {
+  nodes: readonly ExistingNode[];
+  /** They are let go unreached; else what is on them leaves, and they are given back. */
+  isLost: boolean;
+}
 
 interface Parts {
   requests: readonly NodeRequest[];
@@ -16,8 +24,8 @@ interface Parts {
   removals?: readonly StepSpec[];
   /** Keys of unit steps that change what stands: they come after the removals. */
   changing?: ReadonlySet<string>;
-  /** Nodes that are let go unreached before others are made under their keys. */
-  replaced?: readonly ExistingNode[];
+  /** Nodes that go before others are made under their keys. */
+  replaced?: Replaced;
   provider: CloudProvider;
 }
 
@@ -27,20 +35,20 @@ interface Parts {
  * equal input, equal plan.
  */
 export function deploymentPlan(parts: Parts): Plan {
-  const { requests, existing, unitSteps, provider, removals = [], changing = new Set(), replaced = [] } = parts;
+  const { requests, existing, unitSteps, provider, removals = [], changing = new Set(), replaced } = parts;
   const wanted = new Set(requests.map((request) => request.key));
   const surplus = [...existing.values()].filter((node) => !wanted.has(node.key));
   const missing = requests.filter((request) => !existing.has(request.key));
   const shared = missing.length === 0 ? [] : (provider.planShared?.(missing) ?? []);
-  const abandoned = allRemovals(replaced, provider, () => [], new Set(replaced.map(({ key }) => key)));
-  const made = missing.flatMap((request) => afterGone(abandoned, request.key, stepsOfNewNode(request, provider)));
   const left = lastSteps(removals);
+  const before = replaced === undefined ? [] : replacedSteps(replaced, provider, left);
+  const made = missing.flatMap((request) => afterGone(before, request.key, stepsOfNewNode(request, provider)));
   const laid = unitSteps.map((each) =>
     changing.has(each.key) ? { ...each, after: [...new Set([...each.after, ...left])] } : each,
   );
   const needed = new Set([...made, ...laid].flatMap((each) => each.after));
   const known = [...existing.values()].filter(({ key }) => wanted.has(key) && needed.has(nodeReady(key)));
-  const kept = [...shared, ...abandoned, ...removals, ...known.map(stepOfKnownNode), ...made, ...laid];
+  const kept = [...shared, ...removals, ...before, ...known.map(stepOfKnownNode), ...made, ...laid];
   const last = lastSteps(kept);
   const gone = allRemovals(surplus.map(leaving), provider, () => last, new Set());
   return { steps: [...kept.map((each) => comingAfter(each, kept)), ...gone] };
@@ -53,11 +61,14 @@ export function withoutClones(nodes: readonly Node[], requests: readonly { key: 
   return nodes.filter(({ cloneOf, hostNodeId }) => cloneOf === null || !staying.has(hostNodeId ?? ''));
 }
 
+function replacedSteps({ nodes, isLost }: Replaced, provider: CloudProvider, left: string[]): StepSpec[] {
+  const lost = new Set(isLost ? nodes.map(({ key }) => key) : []);
+  return allRemovals(nodes, provider, () => (isLost ? [] : left), lost);
+}
+
 /** What makes a node waits until the one before it under its key is let go. */
-function afterGone(abandoned: readonly StepSpec[], key: string, steps: readonly StepSpec[]): StepSpec[] {
-  const last = lastSteps(
-    abandoned.filter((each) => each.lane === `node/${key}` || each.key.startsWith(`node/${key}:`)),
-  );
+function afterGone(gone: readonly StepSpec[], key: string, steps: readonly StepSpec[]): StepSpec[] {
+  const last = lastSteps(gone.filter((each) => each.lane === `node/${key}` || each.key.startsWith(`node/${key}:`)));
   const own = new Set(steps.map((each) => each.key));
   return steps.map((each) =>
     each.after.some((before) => own.has(before)) ? each : { ...each, after: [...each.after, ...last] },
@@ -71,11 +82,16 @@ function stepsOfNewNode(request: NodeRequest, provider: CloudProvider): StepSpec
     kind: 'deployment.node',
     title: `record node ${request.key}`,
     lane: `node/${request.key}`,
-    input: { ...registration, deploymentId: request.deploymentId, key: request.key },
+    input: { ...registration, ...madeWith(request), deploymentId: request.deploymentId, key: request.key },
     after: [lastStep],
     timeoutSeconds: 60,
   });
   return [...steps, ready];
+}
+
+/** What the node remembers. */
+function madeWith({ base, constraints }: NodeRequest): JsonObject {
+  return { base: formatBase(base), constraints: JSON.parse(JSON.stringify(constraints)) as JsonObject };
 }
 
 export function stepOfKnownNode(node: Node): StepSpec {

@@ -1,7 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { IsNull, type EntityManager } from 'typeorm';
-import { diffPlan, type PlanDiff } from '../bundles/index.js';
+import { diffPlan, type Base, type PlanDiff } from '../bundles/index.js';
 import { Clouds, type CloudProvider, type ExistingNode, type NodeRequest } from '../clouds/index.js';
 import { MusterError } from '../error.js';
 import type { Plan } from '../plan/index.js';
@@ -13,12 +13,20 @@ import { BundleLibrary } from './bundle-library.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import { containerScripts, insideOf } from './containers/container-scripts.js';
 import { sourceFiles, type BundleSource } from './bundle-source.js';
-import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
-import { deploymentPlan, leaving, withoutClones } from './deployment-plan.js';
+import {
+  compileDeployment,
+  compileLoaded,
+  loadDeployment,
+  placeOptions,
+  type CompiledDeployment,
+  type LoadedDeployment,
+} from './compile-deployment.js';
+import { deploymentPlan, leaving, withoutClones, type Replaced } from './deployment-plan.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
-import { StandingState, type DeploymentStanding, type StandingUnit } from './standing.js';
+import { outdatedNodes, type OutdatedNode } from './outdated-nodes.js';
+import { baseOf, StandingState, type DeploymentStanding, type StandingUnit } from './standing.js';
 import { removalOfUnits, type LaidBy, type RemovalWish, type UnitRemoval } from './unit-removal.js';
 
 export interface UpRequest extends BundleSource {
@@ -29,6 +37,8 @@ export interface UpRequest extends BundleSource {
   options?: DeploymentOptions;
   /** Run only the plan that was shown under this hash. */
   planHash?: string;
+  /** Keys of nodes that are made anew: what is on them leaves, they are given back, and others take their place. */
+  replace?: readonly string[];
 }
 
 /** The files and wishes that a deployment is to be taken to. */
@@ -48,8 +58,9 @@ export interface Prepared {
   /** Units that go, or go from where they are. */
   leaving: StandingUnit[];
   notices: string[];
-  /** Nodes that others take the place of. */
-  replaced: ExistingNode[];
+  /** Nodes that stay although something else is wanted of them. */
+  outdated: OutdatedNode[];
+  replaced: Replaced;
   plan: Plan;
 }
 
@@ -57,8 +68,9 @@ interface Target {
   wanted: Wanted;
   isNew: boolean;
   cloud: CloudProvider;
-  compiled: CompiledDeployment;
-  replace?: readonly string[];
+  loaded: LoadedDeployment;
+  /** By their keys. */
+  replace: { keys: readonly string[]; isLost: boolean };
   again?: boolean;
 }
 
@@ -77,27 +89,29 @@ export class DeploymentPlanner {
   /** For a bundle as it was sent, under its own name or the one given. */
   async prepare(manager: EntityManager, request: UpRequest, actor = 'nobody'): Promise<Prepared> {
     const wanted = { files: sourceFiles(request, this.library), options: request.options ?? {} };
-    return this.prepareFiles(manager, { ...wanted, name: request.name, on: request.on }, actor);
+    const { name, on, replace } = request;
+    return this.prepareFiles(manager, { ...wanted, name, on, replace }, actor);
   }
 
   /** For files; a deployment of that name may be there, or not. */
   async prepareFiles(
     manager: EntityManager,
-    { files, options, on, ...given }: Wanted & { on: string; name?: string },
+    { files, options, on, replace = [], ...given }: Wanted & Pick<UpRequest, 'name' | 'on' | 'replace'>,
     actor: string,
   ): Promise<Prepared> {
     const cloud = await this.clouds.provider(on);
-    const compiled = await this.compile(cloud, { files, options });
-    const name = given.name ?? compiled.bundle.name;
+    const loaded = loadDeployment(files, this.library.roles);
+    const name = given.name ?? loaded.bundle.name;
     const known = await manager.findOneBy(Deployment, { name, removedAt: IsNull() });
     if (known !== null) refuseOtherCloud(known, on);
     return this.difference(manager, known ?? this.newDeployment(name, on, actor), {
-      ...{ wanted: { files, options }, isNew: known === null, cloud, compiled },
+      ...{ wanted: { files, options }, isNew: known === null, cloud, loaded },
+      replace: { keys: replace, isLost: false },
     });
   }
 
   /**
-   * For a deployment that is there; nodes under the keys in `replace` are let go, and others made in their place.
+   * For a deployment that is there; nodes under the keys in `replace` are lost: let go, and others made in their place.
    * `again`: what is laid down already runs once more, where it may.
    */
   async prepareChange(
@@ -107,30 +121,35 @@ export class DeploymentPlanner {
     asked: { replace?: readonly string[]; again?: boolean } = {},
   ): Promise<Prepared> {
     const cloud = await this.clouds.provider(deployment.cloud);
-    const compiled = await this.compile(cloud, wanted);
-    return this.difference(manager, deployment, { wanted, isNew: false, cloud, compiled, ...asked });
+    const loaded = loadDeployment(wanted.files, this.library.roles);
+    const replace = { keys: asked.replace ?? [], isLost: true };
+    return this.difference(manager, deployment, { wanted, isNew: false, cloud, loaded, ...asked, replace });
   }
 
-  private async compile(cloud: CloudProvider, { files, options }: Wanted): Promise<CompiledDeployment> {
+  /** `nodes`: those that stay, with the bases that they have where the bundle lets them. */
+  private async compile({ cloud, loaded, wanted }: Target, nodes: readonly Node[]): Promise<CompiledDeployment> {
     const bases = await cloud.bases();
     if (bases.length === 0) throw nothingToDeploy(cloud.kind);
-    return compileDeployment(files, this.library.roles, placeOptions(options, bases));
+    const standing = new Map(nodes.map((node) => [node.key, baseOf(node)] as const).filter(hasBase));
+    return compileLoaded(loaded, { ...placeOptions(wanted.options, bases), standing });
   }
 
   private async difference(manager: EntityManager, deployment: Deployment, to: Target): Promise<Prepared> {
-    const { wanted, compiled } = to;
+    const { wanted } = to;
     const provider = this.withContainers(to.cloud, deployment.id);
     const before = to.isNew ? null : { files: deployment.files, options: deployment.options };
-    Object.assign(deployment, wanted, { bundle: compiled.bundle.name });
-    const { nodes, replaced } = await this.nodes(manager, deployment, provider, to.replace ?? []);
+    Object.assign(deployment, wanted, { bundle: to.loaded.bundle.name });
+    const { nodes, leftNodes, replaced } = await this.nodes(manager, deployment, provider, to.replace);
+    const compiled = await this.compile(to, nodes);
     const requests = requestsOf(deployment, compiled);
     const existing = new Map(withoutClones(nodes, requests).map((node) => [node.key, node]));
-    const standing = await this.state.of(manager, deployment, nodes);
-    const going = leavingUnits(standing, compiled);
+    const standing = await this.state.of(manager, deployment, [...nodes, ...leftNodes]);
+    const staying = standingOn(standing, nodes);
+    const going = leavingUnits(standing, staying, compiled);
     const removal = await this.removal(manager, deployment, { units: going, standing });
     const { units, plan: whole, verify, every } = compiled.compiled;
     const nodeKeys = new Map(units.map((unit) => [unit.name, unit.node]));
-    const diff = diffPlan(whole, without(standing, going), {
+    const diff = diffPlan(whole, without(staying, going), {
       nodeOf: (key) => nodeKeys.get(key.slice(0, key.indexOf(':'))),
       verify: new Set(verify),
       ...{ every, now: this.clock.now() },
@@ -145,27 +164,34 @@ export class DeploymentPlanner {
     return {
       ...{ deployment, before, compiled, existing, requests, provider },
       ...{ standing, diff, leaving: going, notices, replaced, plan },
+      outdated: outdatedNodes(requests, existing),
     };
   }
 
-  /** Those that stay, and those that are to be replaced: also what the cloud holds for one that never came to be. */
+  /**
+   * Those that stay, and those that are to be replaced: also what the cloud holds for one that never came to be.
+   * `leftNodes`: of the latter the ones that units can be removed from.
+   */
   private async nodes(
     manager: EntityManager,
     deployment: Deployment,
     provider: CloudProvider,
-    replace: readonly string[],
-  ): Promise<{ nodes: Node[]; replaced: ExistingNode[] }> {
+    { keys, isLost }: Target['replace'],
+  ): Promise<{ nodes: Node[]; leftNodes: Node[]; replaced: Replaced }> {
     const nodes = await this.records.nodesOf(manager, deployment.id);
-    if (replace.length === 0) return { nodes, replaced: [] };
+    if (keys.length === 0) return { nodes, leftNodes: [], replaced: { nodes: [], isLost } };
     // What is on a node goes with it; a container may have been moved away from the node that its key names.
-    const lost = new Set(nodes.filter(({ key }) => replace.includes(key)).map(({ id }) => id));
-    const isLost = ({ key, hostNodeId }: { key: string; hostNodeId?: string | null }) =>
-      replace.includes(key) || (hostNodeId != null && lost.has(hostNodeId));
+    const hosts = new Set(nodes.filter(({ key }) => keys.includes(key)).map(({ id }) => id));
+    const goes = ({ key, hostNodeId }: { key: string; hostNodeId?: string | null }) =>
+      keys.includes(key) || (hostNodeId != null && hosts.has(hostNodeId));
     const recorded = new Set(nodes.map((node) => identityOf(leaving(node))));
     const held = (await provider.held(deployment.id)).filter((node) => !recorded.has(identityOf(node)));
-    const replaced = [...nodes.filter(isLost).map(leaving), ...held.filter(isLost)];
-    const unknown = replace.find((key) => !replaced.some((node) => node.key === key));
-    if (unknown === undefined) return { nodes: nodes.filter((node) => !isLost(node)), replaced };
+    const leavingNodes = nodes.filter(goes);
+    const replaced = { nodes: [...leavingNodes.map(leaving), ...held.filter(goes)], isLost };
+    const unknown = keys.find((key) => !replaced.nodes.some((node) => node.key === key));
+    if (unknown === undefined) {
+      return { nodes: nodes.filter((node) => !goes(node)), leftNodes: isLost ? [] : leavingNodes, replaced };
+    }
     throw new MusterError('invalid', `cannot replace ${unknown}: ${deployment.name} has no such node`, {
       hint: `its nodes: ${[...nodes, ...held].map((node) => node.key).join(', ') || 'none'}`,
     });
@@ -239,9 +265,19 @@ function requestsOf(deployment: Deployment, { compiled }: CompiledDeployment): N
   }));
 }
 
-/** Units that the bundle names no longer, or puts on another node: highest numbers first. */
-function leavingUnits(standing: DeploymentStanding, { compiled }: CompiledDeployment): StandingUnit[] {
-  const wanted = new Map(compiled.units.map((unit) => [unit.name, standing.nodes[unit.node]?.nodeId]));
+/** Without the nodes that go; what is known of their units stays, but for where they are. */
+function standingOn(standing: DeploymentStanding, nodes: readonly Node[]): DeploymentStanding {
+  const keys = new Set(nodes.map(({ key }) => key));
+  return { ...standing, nodes: Object.fromEntries(Object.entries(standing.nodes).filter(([key]) => keys.has(key))) };
+}
+
+/** Units that the bundle names no longer, or puts on another node than one that stays: highest numbers first. */
+function leavingUnits(
+  standing: DeploymentStanding,
+  staying: DeploymentStanding,
+  { compiled }: CompiledDeployment,
+): StandingUnit[] {
+  const wanted = new Map(compiled.units.map((unit) => [unit.name, staying.nodes[unit.node]?.nodeId]));
   return standing.units.filter((unit) => wanted.get(unit.name) !== unit.nodeId).reverse();
 }
 
@@ -256,6 +292,9 @@ function changingSteps(diff: PlanDiff, standing: DeploymentStanding): ReadonlySe
   const units = new Set(standing.units.map((unit) => unit.name));
   return new Set([...diff.changes.keys()].filter((key) => units.has(key.slice(0, key.indexOf(':')))));
 }
+
+const hasBase = (entry: readonly [string, Base | undefined]): entry is readonly [string, Base] =>
+  entry[1] !== undefined;
 
 function nothingToDeploy(cloud: string): MusterError {
   return new MusterError('conflict', `cannot deploy to ${cloud}: there is no image of any operating system`, {

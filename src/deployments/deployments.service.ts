@@ -79,7 +79,7 @@ export class DeploymentsService {
 
   /** What is prepared, as it is shown before it runs. */
   async preview(prepared: Prepared): Promise<DeploymentPreview> {
-    const { deployment, before, provider, requests, existing, plan, compiled } = prepared;
+    const { deployment, before, provider, requests, existing, plan, compiled, replaced } = prepared;
     const missing = requests.filter((each) => !existing.has(each.key));
     const previews = await provider.preview(missing);
     const diff = deploymentDiff(prepared, before === null ? null : this.records.bundleOf(before));
@@ -89,6 +89,7 @@ export class DeploymentsService {
       changes: changesOf(prepared, diff, previews),
       destroys: [
         ...previews.flatMap((preview) => preview.wipes),
+        ...(replaced.isLost ? [] : replaced.nodes.flatMap((node) => provider.removalOf(node, false).destroys)),
         ...surplusOf(prepared).flatMap((node) => provider.removalOf(leaving(node), false).destroys),
       ],
       diff,

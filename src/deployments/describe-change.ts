@@ -1,7 +1,8 @@
 import { optionChanges, type Bundle, type OptionChange, type StepChange } from '../bundles/index.js';
-import type { NodePreview } from '../clouds/index.js';
+import type { ExistingNode, NodePreview } from '../clouds/index.js';
 import { leaving } from './deployment-plan.js';
 import { surplusOf, type Prepared } from './deployment-planner.js';
+import type { OutdatedNode } from './outdated-nodes.js';
 
 /** What one unit is in for. */
 export interface UnitChange {
@@ -24,6 +25,8 @@ export interface DeploymentDiff {
   keptBack: string[];
   /** Steps whose last run a person left out, and why: they run only where `units` names them. */
   skipped: { step: string; why: string; runs: boolean }[];
+  /** Nodes that stay as they were made although something else is wanted of them. */
+  outdated: OutdatedNode[];
   unchanged: number;
 }
 
@@ -32,6 +35,7 @@ export function deploymentDiff(prepared: Prepared, before: Bundle | null): Deplo
   const units = [...leavingForGood(prepared), ...stayingUnits(prepared)];
   return {
     nodes: [
+      ...prepared.replaced.nodes.map(({ key, name }) => ({ key, change: 'remove' as const, name })),
       ...requests
         .filter(({ key }) => !existing.has(key))
         .map(({ key }) => ({ key, change: 'add' as const, name: null })),
@@ -41,6 +45,7 @@ export function deploymentDiff(prepared: Prepared, before: Bundle | null): Deplo
     options: before === null ? [] : optionChanges(before, compiled.bundle, compiled.roles),
     keptBack: diff.keptBack,
     skipped: [...diff.skipped].map(([key, why]) => ({ step: key, why, runs: diff.changes.has(key) })),
+    outdated: prepared.outdated,
     unchanged: compiled.compiled.units.length - units.filter(({ change }) => change !== 'remove').length,
   };
 }
@@ -97,7 +102,7 @@ export function changesOf(prepared: Prepared, diff: DeploymentDiff, previews: re
         `set ${application}.${option}: ${before ?? 'the default'} -> ${after ?? 'the default'}`,
     ),
     ...prepared.notices,
-    ...prepared.replaced.map(({ key, name }) => `let node ${key} (${name}) go unreached; another takes its place`),
+    ...prepared.replaced.nodes.map((node) => replacedLine(prepared, node)),
     ...added.flatMap(({ key, base }) => [
       `deploy ${base.os}@${base.release} to node ${key}: ${choice.get(key) ?? ''}`,
       ...(misfits.get(key) ?? []).map((line) => `  ${line}`),
@@ -106,6 +111,12 @@ export function changesOf(prepared: Prepared, diff: DeploymentDiff, previews: re
     ...(verify > 0 && prepared.before !== null ? [`verify: ${verify} checks`] : []),
     ...surplusOf(prepared).map((node) => prepared.provider.removalOf(leaving(node), false).change),
   ];
+}
+
+function replacedLine({ replaced, provider }: Prepared, node: ExistingNode): string {
+  const { key, name } = node;
+  if (replaced.isLost) return `let node ${key} (${name}) go unreached; another takes its place`;
+  return `${provider.removalOf(node, false).change}; another takes its place`;
 }
 
 function unitLine({ unit, change, role, node, from, steps }: UnitChange, skipped: ReadonlyMap<string, string>): string {
@@ -119,7 +130,7 @@ function unitLine({ unit, change, role, node, from, steps }: UnitChange, skipped
     case 'remove':
       return `remove ${unit} from node ${from}`;
     case 'move':
-      return `move ${unit} from node ${from} to node ${node}`;
+      return from === node ? `move ${unit} to the new node ${node}` : `move ${unit} from node ${from} to node ${node}`;
     case 'change':
       return `change ${unit} on node ${node}: ${steps.map(({ step, why }) => `${step} (${why}${before(step)})`).join(', ')}`;
   }

@@ -1,4 +1,5 @@
 import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryGeneratedColumn, type Relation } from 'typeorm';
+import type { Constraints } from '../bundles/index.js';
 import { Deployment } from './deployment.entity.js';
 
 /** Anything that a unit can be placed on and that answers SSH. */
@@ -38,6 +39,14 @@ export class Node {
   /** Key of the node that it is a copy of; null: the bundle names it. */
   @Column({ name: 'clone_of', type: 'text', nullable: true })
   cloneOf!: string | null;
+
+  /** What it was made with, as `debian@12`; null: nobody knows any more, or it is a clone. */
+  @Column({ type: 'text', nullable: true })
+  base!: string | null;
+
+  /** What was asked of it when it was made; null where `base` is. */
+  @Column({ type: 'jsonb', nullable: true })
+  constraints!: Constraints | null;
 
   /** As Debian names it: `amd64`. */
   @Column({ type: 'text' })

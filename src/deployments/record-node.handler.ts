@@ -15,6 +15,9 @@ const recordNodeInput = z.object({
   /** Of a container: the node it is on. */
   hostNodeId: z.string().nullable().default(null),
   cloneOf: z.string().optional(),
+  /** Left out where a node is recorded anew that was made before: a container on another host. */
+  base: z.string().optional(),
+  constraints: z.record(z.string(), z.unknown()).optional(),
   /** Left out: the node is asked. */
   architecture: z.string().optional(),
   address: z.string(),

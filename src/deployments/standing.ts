@@ -1,7 +1,15 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { createHash } from 'node:crypto';
 import { In, IsNull, type EntityManager } from 'typeorm';
-import { isUnitStep, stepDigest, unitOfKey, type KnownDeployment, type Standing } from '../bundles/index.js';
+import {
+  isUnitStep,
+  parseBase,
+  stepDigest,
+  unitOfKey,
+  type Base,
+  type KnownDeployment,
+  type Standing,
+} from '../bundles/index.js';
 import { RunsService, type RunStatus, type SkippedStep, type SucceededStep } from '../pipeline/index.js';
 import { storedOutputOf, type JsonValue } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
@@ -52,7 +60,10 @@ export class StandingState {
     for (const { stepId, name, value } of published) outputs.set(stepId, { ...outputs.get(stepId), [name]: value });
     return {
       nodes: Object.fromEntries(
-        nodes.map(({ key, id, address, architecture }) => [key, { nodeId: id, address, architecture }]),
+        nodes.map((node) => {
+          const { key, id, address, architecture } = node;
+          return [key, { nodeId: id, address, architecture, base: baseOf(node) }];
+        }),
       ),
       steps: new Map(
         rows.map(({ unit, step, nodeId, digest, stepId, appliedAt, skipped }) => [
@@ -154,6 +165,11 @@ export class StandingState {
   async forgetNodes(manager: EntityManager, nodeIds: readonly string[]): Promise<void> {
     await manager.delete(AppliedStepEntity, { nodeId: In([...nodeIds]) });
   }
+}
+
+/** What a node was made with, where that is known. */
+export function baseOf({ base }: Pick<Node, 'base'>): Base | undefined {
+  return base === null ? undefined : (parseBase(base) ?? undefined);
 }
 
 /** As the bundle compiler wants it: values are named by where they are stored, so no plan holds a secret. */

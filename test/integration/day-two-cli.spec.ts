@@ -159,6 +159,25 @@ describe('muster schedules', () => {
   }, 180_000);
 });
 
+describe('muster up --replace', () => {
+  it('makes a node anew on which nothing failed; before that, a diff says that it is to be another', async () => {
+    writeFileSync(join(folder, 'cores.yaml'), 'applications: {keeper: {constraints: cores=1}}\n');
+    const wanted = [join(folder, 'bundle.yaml'), '--overlay', join(folder, 'cores.yaml')];
+    const stays = /node keeper-0 stays as it was made: constraints none, wanted cores=1/;
+    const diff = await api.cli(['diff', 'lab', ...wanted]);
+    expect(diff.stdout).toMatch(stays);
+    expect(diff.code).toBe(1);
+    const up = ['up', ...wanted, '--on', 'rack', '--name', 'lab', '--yes'];
+    expect((await api.cli(up)).stderr).toMatch(stays);
+    expect(await good(...up)).toMatch(stays);
+    const { stdout, stderr } = await api.cli([...up, '--replace', 'keeper-0']);
+    expect(stderr).toContain('go; another takes its place');
+    expect(stderr).toContain('move keeper/0 to the new node keeper-0');
+    expect(stdout).toContain('lab is up');
+    expect((await api.cli(['diff', 'lab', ...wanted])).code).toBe(0);
+  }, 180_000);
+});
+
 describe('muster retry --replace', () => {
   it('is for runs in which a node failed', async () => {
     const refused = await api.cli(['retry', 'lab', '--replace', '--yes']);

@@ -103,7 +103,15 @@ describe('a bundle that is laid down again', () => {
     const plan = await rig.plan(bundle());
     expect(plan.plan.steps).toEqual([]);
     expect(plan.changes).toEqual([]);
-    expect(plan.diff).toEqual({ nodes: [], units: [], options: [], keptBack: [], skipped: [], unchanged: 3 });
+    expect(plan.diff).toEqual({
+      nodes: [],
+      units: [],
+      options: [],
+      keptBack: [],
+      skipped: [],
+      outdated: [],
+      unchanged: 3,
+    });
     await ends(bundle());
     expect(rig.told()).toEqual([]);
   });

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import type { CloudProvider, Clouds } from '../../src/clouds/index.js';
 import { BundleLibrary } from '../../src/deployments/bundle-library.js';
 import { DeploymentOwner } from '../../src/deployments/deployment-owner.js';
-import { DeploymentPlanner } from '../../src/deployments/deployment-planner.js';
+import { DeploymentPlanner, type UpRequest } from '../../src/deployments/deployment-planner.js';
 import { DeploymentRecords } from '../../src/deployments/deployment-records.js';
 import { DeploymentsService } from '../../src/deployments/deployments.service.js';
 import { ForgetNodeHandler } from '../../src/deployments/forget-node.handler.js';
@@ -55,6 +55,8 @@ export class DeploymentRig {
     MUSTER_ROOT: join(this.folder, 'muster'),
     MUSTER_BOOT_ID_FILE: join(this.folder, 'boot_id'),
   };
+  /** What the cloud has images of. */
+  bases = [{ os: 'debian', release: '12' }];
   /** Whether nodes live on when the cloud has taken them back. */
   nodesStay = false;
   engine!: TestEngine;
@@ -147,7 +149,7 @@ export class DeploymentRig {
       ];
     return {
       kind: 'metal',
-      bases: () => Promise.resolve([{ os: 'debian', release: '12' }]),
+      bases: () => Promise.resolve(this.bases),
       preview: (requests) =>
         Promise.resolve(requests.map(({ key }) => ({ key, choice: 'a scripted node', wipes: [] }))),
       planNode: ({ key, authorizedKeys }) => {
@@ -225,15 +227,15 @@ export class DeploymentRig {
   }
 
   /** Up with a bundle's text, to the end. */
-  async up(text: string): Promise<RunView> {
+  async up(text: string, more: Pick<UpRequest, 'replace' | 'options'> = {}): Promise<RunView> {
     const { run } = await this.dataSource.transaction((manager) =>
-      this.deployments.up(manager, this.request(text), 'tester'),
+      this.deployments.up(manager, { ...this.request(text), ...more }, 'tester'),
     );
     return this.over(run.id);
   }
 
-  plan(text: string) {
-    return this.deployments.plan(this.request(text));
+  plan(text: string, more: Pick<UpRequest, 'replace' | 'options'> = {}) {
+    return this.deployments.plan({ ...this.request(text), ...more });
   }
 
   over(runId: string): Promise<RunView> {

@@ -109,9 +109,17 @@ const deploymentDiff = z
     skipped: z
       .array(z.object({ step: z.string(), why: z.string(), runs: z.boolean() }))
       .describe('Steps that a person left out; `runs`: they run now'),
+    outdated: z
+      .array(
+        z.object({ node: z.string(), what: z.enum(['base', 'constraints']), made: z.string(), wanted: z.string() }),
+      )
+      .describe(
+        'Nodes that stay as they were made although the bundle wants something else: `replace` makes them anew',
+      ),
     unchanged: z.number().int().describe('Units with nothing to do'),
   })
   .meta({ id: 'DeploymentDiff' });
+export type DeploymentDiff = z.infer<typeof deploymentDiff>;
 
 export const planReply = z
   .object({
@@ -150,6 +158,11 @@ const upSource = bundleSource.extend({
     .regex(/^[a-z]+@[a-z0-9.]+$/, 'name it as debian@12')
     .optional()
     .describe("Instead of the bundle's base"),
+  replace: z
+    .array(z.string().max(200))
+    .max(1000)
+    .default([])
+    .describe('Keys of nodes to be made anew: what is on them leaves, they are given back, others take their place'),
 });
 
 export const deploymentsRoutes = {

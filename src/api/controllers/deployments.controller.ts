@@ -86,7 +86,8 @@ export class DeploymentsController {
       const made = await this.deployments.up(manager, request, who.name);
       const { name, version, cloud, files } = made.deployment;
       note.subject = `deployments/${name}`;
-      note.after = { version, cloud, files: files.map(fileForAudit), run: made.run.id };
+      const replaced = body.replace.length === 0 ? {} : { replace: body.replace };
+      note.after = { version, cloud, files: files.map(fileForAudit), ...replaced, run: made.run.id };
       return made;
     });
     await this.runs.nudge(run.id);
@@ -173,6 +174,6 @@ const LATEST = 20;
 const LEAVES_UNITS = new Set(['verify', 'action', 'down']);
 
 function requestOf(body: BodyOf<typeof deploymentsRoutes.plan>): UpRequest {
-  const { bundle, files, overlays, settings, name, on, layout, base } = body;
-  return { bundle, files, overlays, settings, name, on, options: { layout, base } };
+  const { bundle, files, overlays, settings, name, on, layout, base, replace } = body;
+  return { bundle, files, overlays, settings, name, on, replace, options: { layout, base } };
 }
