@@ -7,6 +7,6 @@ if [ -d /run/systemd/system ]; then
   rm -f /etc/systemd/system/muster-fan-dhcp@.service
 fi
 take_fan
-rm -f "/var/lib/muster-fan/fan-$name.leases"
+rm -f "/var/lib/muster-fan/fan-$name.leases" "/run/muster/fan-dhcp-$name.started"
 rmdir /var/lib/muster-fan 2>/dev/null || true
 [ ! -d /run/systemd/system ] || systemctl daemon-reload
