@@ -42,7 +42,8 @@ export const registerRoles: Register = (program, context) => {
     .addHelpText(
       'after',
       `
-The second time has to change nothing: every step says so, by a check that exits 0 or by calling muster-unchanged.
+The second time has to change nothing on the node: its files below /etc, /usr/local, /opt and /root, packages, services and
+network links are looked at before and after.
 
 Examples:
   muster roles test hello

@@ -2,12 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import {
+  actionsRoutes,
   changesRoutes,
   deploymentsRoutes,
   rolesRoutes,
   runsRoutes,
   type RoleDetail,
   type RunDetail,
+  type RunOutput,
 } from '../api/contract/index.js';
 import { readRoles, type SentFile } from './bundle-files.js';
 import type { CliContext } from './context.js';
@@ -15,7 +17,16 @@ import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
 import { diagnosticText } from './plan-text.js';
 import { giveUp } from './replace-nodes.js';
-import { bareBundle, bundleForTest, changedSteps, missingSteps } from './role-test.js';
+import {
+  bareBundle,
+  bundleForTest,
+  LOOKER,
+  lookerOverlay,
+  machinesOf,
+  missingSteps,
+  seenChanges,
+  silentSteps,
+} from './role-test.js';
 
 export interface RoleTestOptions {
   on: string;
@@ -86,7 +97,13 @@ export class RoleTest {
 
   private async lay(): Promise<void> {
     this.context.tell(`laying ${this.role.name} down on ${this.options.on} as ${this.name}`);
-    await this.up(bundleForTest(this.role, this.options.option ?? {}), this.tested.files);
+    const { files } = this.tested;
+    const tested = { path: 'bundle.yaml', text: bundleForTest(this.role, this.options.option ?? {}) };
+    await this.up([tested, ...files]);
+    // Afterwards: the role has had nodes with nothing else on them.
+    const overlay = { path: 'looker.yaml', text: lookerOverlay(machinesOf(await this.deployment())) };
+    await this.up([tested, overlay, ...files], [overlay.path]);
+    await this.look();
   }
 
   private async layAgain(): Promise<void> {
@@ -97,9 +114,20 @@ export class RoleTest {
     const deployment = await this.deployment();
     const left = missingSteps(this.role, deployment, run, 'apply');
     if (left.length > 0) throw this.wrong(`cannot be laid down again: ${left.join(', ')}`, ONCE_HINT);
-    const changed = changedSteps(this.role, deployment, run);
-    if (changed.length > 0)
-      throw this.wrong(`the second time was not without a change: ${changed.join(', ')}`, UNCHANGED_HINT);
+    const changes = seenChanges(await this.look(), deployment);
+    if (changes.length > 0) throw this.wrong('the second time was not without a change', UNCHANGED_HINT, changes);
+    const silent = silentSteps(this.role, deployment, run);
+    const steps = silent.length === 1 ? '1 step' : `${silent.length} steps`;
+    const unsaid = silent.length === 0 ? '' : `; ${steps} did not say so: ${silent.join(', ')}`;
+    this.context.tell(`nothing was seen to change${unsaid}`);
+  }
+
+  /** Has each machine say what has changed on it since it was asked last. */
+  private async look(): Promise<RunOutput[]> {
+    const body = { target: LOOKER, action: 'changes', params: {} };
+    const { run } = await this.context.api.call(actionsRoutes.run, { params: { deployment: this.name }, body });
+    await this.follow(run.id);
+    return (await this.context.api.call(runsRoutes.outputs, { params: { run: run.id } })).items;
   }
 
   private async verify(): Promise<void> {
@@ -110,15 +138,15 @@ export class RoleTest {
   private async remove(): Promise<void> {
     this.context.tell('taking it away');
     const deployment = await this.deployment();
-    const run = await this.up(bareBundle(this.role.name, deployment.nodes.map(({ key }) => key).sort()));
+    const bare = { path: 'bundle.yaml', text: bareBundle(this.role.name, machinesOf(deployment)) };
+    const run = await this.up([bare]);
     const missing = missingSteps(this.role, deployment, run, 'remove');
     if (missing.length > 0) throw this.wrong(`it was not taken away: ${missing.join(', ')} did not run`);
   }
 
-  private async up(text: string, more: readonly SentFile[] = []): Promise<RunDetail> {
-    const { on, base } = this.options;
-    const files = [{ path: 'bundle.yaml', text }, ...more];
-    const started = await this.context.api.call(deploymentsRoutes.up, { body: { files, on, name: this.name, base } });
+  private async up(files: SentFile[], overlays: string[] = []): Promise<RunDetail> {
+    const body = { files, overlays, on: this.options.on, name: this.name, base: this.options.base };
+    const started = await this.context.api.call(deploymentsRoutes.up, { body });
     return this.follow(started.run.id);
   }
 
@@ -140,11 +168,11 @@ export class RoleTest {
     return this.context.api.call(deploymentsRoutes.show, { params: { deployment: this.name } });
   }
 
-  private wrong(what: string, hint?: string): CliError {
-    return new CliError(EXIT.failed, `role ${this.role.name}: ${what}`, hint);
+  private wrong(what: string, hint?: string, details: readonly string[] = []): CliError {
+    const told = details.map((message) => ({ message }));
+    return new CliError(EXIT.failed, `role ${this.role.name}: ${what}`, hint, told);
   }
 }
 
-const UNCHANGED_HINT =
-  'a script that finds everything as it is wanted calls muster-unchanged; see docs/roles.md, and muster logs';
+const UNCHANGED_HINT = 'a script looks before it acts; see docs/roles.md, and muster logs';
 const ONCE_HINT = 'say repeatable: true where the script may run twice, or give it a check:; see docs/roles.md';

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { DeploymentDetail, RoleDetail, RunDetail } from '../api/contract/index.js';
-import { shippedRoles } from '../../test/support/shipped-bundles.js';
+import type { DeploymentDetail, RoleDetail, RunDetail, RunOutput } from '../api/contract/index.js';
+import { shippedRole, shippedRoles } from '../../test/support/shipped-bundles.js';
 import { loadBundle } from '../bundles/index.js';
-import { bareBundle, bundleForTest, changedSteps, missingSteps } from './role-test.js';
+import {
+  bareBundle,
+  bundleForTest,
+  lookerOverlay,
+  machinesOf,
+  missingSteps,
+  seenChanges,
+  silentSteps,
+} from './role-test.js';
 
 const role: RoleDetail = {
   name: 'hello',
@@ -34,9 +42,11 @@ const rider: RoleDetail = {
 
 const deployment = {
   units: [
-    { name: 'tested/0', role: 'hello' },
-    { name: 'host/0', role: 'os' },
+    { name: 'tested/0', role: 'hello', node: '0' },
+    { name: 'looker/0', role: 'os', node: '0' },
+    { name: 'looker/1', role: 'os', node: '1' },
   ],
+  nodes: [{ key: '1' }, { key: '0' }, { key: '0/lxd/inside-0' }],
 } as DeploymentDetail;
 const run = (...notes: [string, string | null][]) =>
   ({ steps: notes.map(([key, note]) => ({ key, note })) }) as unknown as RunDetail;
@@ -63,26 +73,49 @@ describe('the bundle in which a role is tested', () => {
     expect(bundleForTest({ ...role, test: 'name: own' }, {})).toBe('name: own');
   });
 
-  it.each(['hello', 'lxd', 'docker', 'apt-proxy', 'os'])('loads for the shipped role %s', (name) => {
-    const library = shippedRoles();
-    const { subordinate } = library.get(name)!;
-    const text = bundleForTest({ ...role, name, subordinate }, {});
-    expect(loadBundle([{ name: 'bundle.yaml', text }], library).diagnostics).toEqual([]);
-    const bare = { name: 'bundle.yaml', text: bareBundle(name, ['0', '1']) };
-    expect(loadBundle([bare], library).diagnostics).toEqual([]);
+  /** They ride on Kubernetes alone. */
+  const otherwise = ['containerd', 'coredns', 'fan-cni', 'flannel'];
+  const alone = [...shippedRoles().keys()].filter((name) => !otherwise.includes(name));
+
+  it.each(alone)('loads for the shipped role %s, with one who looks at its nodes', (name) => {
+    const layers = [bundleForTest(shippedRole(name), {}), lookerOverlay(['0'])];
+    const files = layers.map((text, index) => ({ name: `${index}.yaml`, text }));
+    const { bundle, diagnostics } = loadBundle(files, shippedRoles());
+    expect(diagnostics.filter(({ severity }) => severity === 'error')).toEqual([]);
+    expect(bundle!.applications.get('looker')?.role.value).toBe('os');
+  });
+
+  it('is taken away by one with the same machines', () => {
+    const bare = { name: 'bundle.yaml', text: bareBundle('hello', machinesOf(deployment)) };
+    expect(loadBundle([bare], shippedRoles()).diagnostics).toEqual([]);
+    expect(machinesOf(deployment)).toEqual(['0', '1']);
   });
 });
 
 describe('the second time', () => {
-  it('may not change anything: who does not say so has changed something', () => {
+  const seen = (...changes: [string, unknown][]) => {
+    const outputs = changes.map(([unit, value]) => ({ step: `action/${unit}:changes`, name: 'changes', value }));
+    return seenChanges(outputs as RunOutput[], deployment);
+  };
+
+  it('changed what those who look at the nodes tell', () => {
+    expect(seen(['looker/0', ''])).toEqual([]);
+    expect(seen(['looker/0', '/etc/x: content\nx.service: restarted'])).toEqual([
+      '/etc/x: content',
+      'x.service: restarted',
+    ]);
+    expect(seen(['looker/0', ''], ['looker/1', '/etc/x: new'])).toEqual(['node 1: /etc/x: new']);
+  });
+
+  it('was without a word of steps that did not say so', () => {
     const all = run(
       ['tested/0:install', 'unchanged: the check says so'],
       ['tested/0:configure', 'unchanged: as it is'],
     );
-    expect(changedSteps(role, deployment, all)).toEqual([]);
+    expect(silentSteps(role, deployment, all)).toEqual([]);
     const silent = run(['tested/0:install', 'unchanged: the check says so'], ['tested/0:configure', null]);
-    expect(changedSteps(role, deployment, silent)).toEqual(['tested/0:configure']);
-    expect(changedSteps(role, deployment, run())).toEqual(['tested/0:install', 'tested/0:configure']);
+    expect(silentSteps(role, deployment, silent)).toEqual(['tested/0:configure']);
+    expect(silentSteps(role, deployment, run())).toEqual(['tested/0:install', 'tested/0:configure']);
   });
 });
 

@@ -1,8 +1,10 @@
-import type { DeploymentDetail, RoleDetail, RunDetail } from '../api/contract/index.js';
+import type { DeploymentDetail, RoleDetail, RunDetail, RunOutput } from '../api/contract/index.js';
 
 /** Names of the bundle that `muster roles test` makes. */
 const APPLICATION = 'tested';
 const HOST = 'host';
+/** Whose action looks at the nodes: a bare operating system beside what is tested. */
+export const LOOKER = 'looker';
 
 /**
  * The bundle in which a role is tested: the role's own `test.yaml`, or one unit of it on one machine; a role that rides on
@@ -34,8 +36,32 @@ export function bareBundle(role: string, machines: readonly string[]): string {
   });
 }
 
+/** Laid over what is tested: one who looks at each of the machines. */
+export function lookerOverlay(machines: readonly string[]): string {
+  return JSON.stringify({ applications: { [LOOKER]: { role: 'os', num_units: machines.length, to: machines } } });
+}
+
+/** The machines of a deployment, without the containers that are on some. */
+export function machinesOf({ nodes }: DeploymentDetail): string[] {
+  return nodes
+    .map(({ key }) => key)
+    .filter((key) => !key.includes('/'))
+    .sort();
+}
+
+/** What those who look have seen to change, with the machine where there are several. */
+export function seenChanges(outputs: readonly RunOutput[], { units }: DeploymentDetail): string[] {
+  const said = outputs.filter(({ name }) => name === 'changes');
+  return said.flatMap(({ step, value }) => {
+    const unit = units.find(({ name }) => step === `action/${name}:changes`);
+    const where = said.length > 1 ? `node ${unit?.node ?? step}: ` : '';
+    const lines = typeof value === 'string' ? value.split('\n') : [];
+    return lines.filter((line) => line !== '').map((line) => `${where}${line}`);
+  });
+}
+
 /** The steps by which the role's units are laid down that did not say, in this run, that they changed nothing. */
-export function changedSteps(role: RoleDetail, deployment: DeploymentDetail, run: RunDetail): string[] {
+export function silentSteps(role: RoleDetail, deployment: DeploymentDetail, run: RunDetail): string[] {
   return stepsOn(role, deployment, 'apply').filter((key) => {
     const step = run.steps.find((each) => each.key === key);
     return step?.note?.startsWith('unchanged') !== true;

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * A real OpenSSH server in a mount namespace where root's home and the step runner's folder are others: what is changed
- * there is not this computer's.
+ * there is not this computer's. Nor is what the action `changes` looks at: `$MUSTER_LOOK_ROOT`, empty at first.
  * `key` may log in as root.
  */
 export class PrivateSshd {
@@ -23,6 +23,7 @@ export class PrivateSshd {
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'host')]);
     mkdirSync('/var/lib/muster', { recursive: true });
     mkdirSync(join(dir, 'steps'), { mode: 0o700 });
+    mkdirSync(join(dir, 'node/etc'), { recursive: true });
     mkdirSync(join(dir, 'home/.ssh'), { recursive: true, mode: 0o700 });
     writeFileSync(join(dir, 'home/.ssh/authorized_keys'), `${key}\n`, { mode: 0o600 });
     const port = await freePort();
@@ -31,6 +32,7 @@ export class PrivateSshd {
       'PasswordAuthentication=no',
       'UsePAM=no',
       'PidFile=none',
+      `SetEnv=MUSTER_LOOK_ROOT=${join(dir, 'node')}`,
       'Subsystem=sftp internal-sftp',
     ];
     const script =
