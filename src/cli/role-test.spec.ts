@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeploymentDetail, RoleDetail, RunDetail, RunOutput } from '../api/contract/index.js';
-import { shippedRole, shippedRoles } from '../../test/support/shipped-bundles.js';
+import { shippedRoles } from '../../test/support/shipped-bundles.js';
+import { shippedRole } from '../../test/support/shipped-role.js';
 import { loadBundle } from '../bundles/index.js';
 import {
   bareBundle,

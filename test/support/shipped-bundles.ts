@@ -1,7 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RoleDetail } from '../../src/api/contract/index.js';
-import { LibraryAnswers } from '../../src/api/library-answers.js';
 import type { RoleLibrary, SourceFile } from '../../src/bundles/index.js';
 import { BundleLibrary } from '../../src/deployments/bundle-library.js';
 
@@ -19,11 +17,6 @@ export function shippedBundle(name: string): SourceFile {
 /** The roles in the repository; throws with their diagnostics where one is wrong. */
 export function shippedRoles(): RoleLibrary {
   return new BundleLibrary(BUNDLES).roles;
-}
-
-/** One of them, as a server tells it. */
-export function shippedRole(name: string): RoleDetail {
-  return new LibraryAnswers(new BundleLibrary(BUNDLES)).role(name);
 }
 
 function folders(parent: string): string[] {
