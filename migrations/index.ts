@@ -22,6 +22,7 @@ import { StepsThatMayFail1790000040000 } from './1790000040000-steps-that-may-fa
 import { VersionsToGoBackTo1790000041000 } from './1790000041000-versions-to-go-back-to.js';
 import { StepsLeftOut1790000042000 } from './1790000042000-steps-left-out.js';
 import { WhatNodesWereMadeWith1790000043000 } from './1790000043000-what-nodes-were-made-with.js';
+import { KeysThatHostsShowed1790000044000 } from './1790000044000-keys-that-hosts-showed.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -48,4 +49,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   VersionsToGoBackTo1790000041000,
   StepsLeftOut1790000042000,
   WhatNodesWereMadeWith1790000043000,
+  KeysThatHostsShowed1790000044000,
 ];

@@ -87,6 +87,15 @@ Examples:
       if (!checked.ok) context.exitCode = EXIT.failed;
     });
   clouds
+    .command('accept-key <cloud> <host>')
+    .summary('hold a host to the key that it shows now: one of those given for it when it was added')
+    .addHelpText('after', '\nExample:\n  muster clouds accept-key rack 10.0.0.6:2222')
+    .action(async (cloud: string, host: string) => {
+      const { address, port } = readHost(host);
+      const accepted = await context.api.call(cloudsRoutes.acceptKey, { params: { cloud }, body: { address, port } });
+      context.show(accepted, () => `${accepted.host} is held to ${accepted.fingerprint}`);
+    });
+  clouds
     .command('remove <cloud>')
     .summary('forget a cloud that nothing is deployed on')
     .option('-y, --yes', 'do not ask')
@@ -134,9 +143,13 @@ async function confirmedKeys(context: CliContext, hosts: readonly Host[]): Promi
 }
 
 function collectHosts(text: string, before: Host[] = []): Host[] {
+  return [...before, readHost(text)];
+}
+
+function readHost(text: string): Host {
   const [, user, bracketed, plain, port] =
     /^(?:([a-z_][a-z0-9_-]*)@)?(?:\[([0-9a-fA-F:]+)\]|([^@:\s]+))(?::(\d{1,5}))?$/.exec(text) ?? [];
   const address = bracketed ?? plain;
   if (address === undefined) throw new InvalidArgumentError('as in root@10.0.0.5 or admin@host.example:2222');
-  return [...before, { address, port: Number(port ?? 22), user: user ?? 'root' }];
+  return { address, port: Number(port ?? 22), user: user ?? 'root' };
 }

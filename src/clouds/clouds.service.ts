@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { MusterError } from '../error.js';
 import type { ImagesService } from '../images/index.js';
 import type { Clock } from '../platform/clock.js';
+import { hostKeyFingerprint } from '../platform/remote/index.js';
 import type { Cloud, LxdCloudConfig } from './cloud.entity.js';
 import { BUILT_IN, type CloudRecords, type NewHost } from './cloud-records.js';
 import { LxdClient } from './lxd/lxd-client.js';
@@ -11,7 +12,7 @@ import { trustedServer } from './lxd/lxd-setup.js';
 import { trustRemote } from './lxd/remote-lxd.js';
 import type { CloudKind, CloudProvider } from './provider.js';
 import type { SshClouds } from './ssh/ssh-handlers.js';
-import { nameOf, type SshHosts } from './ssh/ssh-hosts.js';
+import { nameOf, type AcceptedKey, type SshHosts } from './ssh/ssh-hosts.js';
 import { SshProvider } from './ssh/ssh.provider.js';
 
 export interface CloudSummary {
@@ -106,6 +107,11 @@ export class Clouds implements LxdClouds, SshClouds {
     return cloud;
   }
 
+  /** Holds a host of an `ssh` cloud to the key that it shows now; it has to be one of those that were given for it. */
+  async acceptKey(name: string, place: { address: string; port: number }): Promise<AcceptedKey> {
+    return this.parts.hosts.acceptKey(await this.record(name, 'ssh'), place);
+  }
+
   /** Whether nodes could be made there now, and what stands in the way. */
   async check(name: string): Promise<CloudFinding[]> {
     if (name === 'metal') return [await this.checkMetal()];
@@ -114,9 +120,10 @@ export class Clouds implements LxdClouds, SshClouds {
     if (cloud.kind === 'lxd') return [await this.checkLxd(this.remoteLxd(cloud))];
     const hosts = await this.parts.hosts.check(cloud);
     return hosts.map((host) => {
-      const { facts, problem, claim } = host;
+      const { facts, problem, claim, shownKey } = host;
       const found = facts === null ? '' : `${facts.os}@${facts.release}, ${facts.cores} cores, ${facts.memMiB} MiB`;
-      const message = problem ?? `${found}${claim === null ? '' : ', taken'}`;
+      const key = shownKey === null ? '' : `, ${hostKeyFingerprint(shownKey)}`;
+      const message = problem ?? `${found}${key}${claim === null ? '' : ', taken'}`;
       return { ok: problem === null, what: nameOf(host), message };
     });
   }

@@ -1,4 +1,5 @@
 export { clientKey } from './ssh/client-key.js';
+export { nameOf } from './ssh/ssh-hosts.js';
 export { Clouds, type CloudSummary } from './clouds.service.js';
 export { CloudsModule } from './clouds.module.js';
 export {

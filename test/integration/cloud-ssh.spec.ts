@@ -95,6 +95,45 @@ describe('muster clouds', () => {
     }
   });
 
+  it('holds each host to the key that it showed, also where that of its neighbour was given too', async () => {
+    const [left, right] = await Promise.all([PrivateSshd.start(key.publicKey), PrivateSshd.start(key.publicKey)]);
+    try {
+      const hosts = [left, right].flatMap(({ port, hostKey }) => [
+        '--host',
+        `127.0.0.1:${port}`,
+        '--host-key',
+        hostKey,
+      ]);
+      const added = await api.cli(['clouds', 'add', 'pair', '--type', 'ssh', ...hosts, '--key', `@${keyFile()}`]);
+      expect(added.code).toBe(0);
+      const check = async () => (await api.cli(['clouds', 'check', 'pair'])).stdout.replaceAll(/\s+/g, ' ');
+      const first = await check();
+      for (const { port, fingerprint } of [left, right])
+        expect(first).toMatch(new RegExp(`:${port}\\) .*, ${fingerprint.replaceAll(/[+/]/g, '\\$&')}`));
+      // Somebody puts the neighbour in its place.
+      await left.cut();
+      await left.serveWith(right);
+      expect(await check()).toMatch(/FAIL .*cannot trust 127\.0\.0\.1 .*accept-key pair 127\.0\.0\.1:\d+/);
+      const place = `127.0.0.1:${left.port}`;
+      const nobody = await api.cli(['clouds', 'accept-key', 'pair', '127.0.0.1:1']);
+      expect(nobody).toMatchObject({ code: 3 });
+      const accepted = await api.cli(['clouds', 'accept-key', 'pair', place]);
+      expect(accepted.stdout).toContain(`is held to ${right.fingerprint}`);
+      expect(await check()).not.toContain('FAIL');
+      expect((await api.cli(['audit', '--json'])).stdout).toContain('clouds.accept-key');
+      // One that nobody gave is accepted by nobody.
+      await left.cut();
+      await left.serveWith(server);
+      const refused = await api.cli(['clouds', 'accept-key', 'pair', place]);
+      expect(refused.code).toBe(4);
+      expect(refused.stderr).toContain('cannot trust 127.0.0.1');
+      expect(await check()).toContain('FAIL');
+      expect((await api.cli(['clouds', 'remove', 'pair', '--yes'])).code).toBe(0);
+    } finally {
+      await Promise.all([left.stop(), right.stop()]);
+    }
+  }, 60_000);
+
   it('is what --on names; a deployment keeps its cloud from being removed', async () => {
     const plan = await api.cli(['plan', 'ubuntu', '--on', 'rack']);
     expect(plan.stderr + plan.stdout).toContain(`127.0.0.1:${server.port}`);

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export class PrivateSshd {
   private constructor(
     private readonly dir: string,
-    private readonly server: ChildProcess,
+    private server: ChildProcess,
     readonly port: number,
     readonly hostKey: string,
   ) {}
@@ -27,35 +27,18 @@ export class PrivateSshd {
     mkdirSync(join(dir, 'home/.ssh'), { recursive: true, mode: 0o700 });
     writeFileSync(join(dir, 'home/.ssh/authorized_keys'), `${key}\n`, { mode: 0o600 });
     const port = await freePort();
-    const options = [
-      'PermitRootLogin=prohibit-password',
-      'PasswordAuthentication=no',
-      'UsePAM=no',
-      'PidFile=none',
-      `SetEnv=MUSTER_LOOK_ROOT=${join(dir, 'node')}`,
-      'Subsystem=sftp internal-sftp',
-    ];
-    const script =
-      'mount --bind "$1/home" /root && mount --bind "$1/steps" /var/lib/muster && shift && exec /usr/sbin/sshd "$@"';
-    const argv = [
-      '-D',
-      '-e',
-      '-f',
-      '/dev/null',
-      '-h',
-      join(dir, 'host'),
-      '-p',
-      `${port}`,
-      '-o',
-      'ListenAddress=127.0.0.1',
-    ];
-    const server = spawn(
-      'unshare',
-      ['--mount', 'sh', '-c', script, 'sh', dir, ...argv, ...options.flatMap((each) => ['-o', each])],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    for (let tries = 0; tries < 100 && !(await listens(port)); tries++) await sleep(50);
+    const server = await serve(dir, port, join(dir, 'host'));
     return new PrivateSshd(dir, server, port, readFileSync(join(dir, 'host.pub'), 'utf8').trim());
+  }
+
+  /** After a cut: answers again, with the host key of another. */
+  async serveWith(other: PrivateSshd): Promise<void> {
+    this.server = await serve(this.dir, this.port, join(other.dir, 'host'));
+  }
+
+  /** `SHA256:…` */
+  get fingerprint(): string {
+    return execFileSync('ssh-keygen', ['-lf', join(this.dir, 'host.pub')], { encoding: 'utf8' }).split(' ')[1] ?? '';
   }
 
   /** Who may log in. */
@@ -85,6 +68,28 @@ export class PrivateSshd {
     await this.cut();
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+async function serve(dir: string, port: number, hostKeyFile: string): Promise<ChildProcess> {
+  const options = [
+    'PermitRootLogin=prohibit-password',
+    'PasswordAuthentication=no',
+    'UsePAM=no',
+    'PidFile=none',
+    `SetEnv=MUSTER_LOOK_ROOT=${join(dir, 'node')}`,
+    'Subsystem=sftp internal-sftp',
+    'ListenAddress=127.0.0.1',
+  ];
+  const script =
+    'mount --bind "$1/home" /root && mount --bind "$1/steps" /var/lib/muster && shift && exec /usr/sbin/sshd "$@"';
+  const argv = ['-D', '-e', '-f', '/dev/null', '-h', hostKeyFile, '-p', `${port}`];
+  const server = spawn(
+    'unshare',
+    ['--mount', 'sh', '-c', script, 'sh', dir, ...argv, ...options.flatMap((each) => ['-o', each])],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  for (let tries = 0; tries < 100 && !(await listens(port)); tries++) await sleep(50);
+  return server;
 }
 
 function freePort(): Promise<number> {

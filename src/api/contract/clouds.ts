@@ -103,6 +103,15 @@ export const cloudsRoutes = {
       findings: z.array(z.object({ ok: z.boolean(), what: z.string(), message: z.string() })),
     }),
   }),
+  acceptKey: route({
+    id: 'clouds.accept-key',
+    method: 'POST',
+    path: '/v1/clouds/:cloud/accept-key',
+    summary: 'Holds a host to the key that it shows now, which has to be one of those given for it',
+    role: 'admin',
+    body: hostPlace,
+    response: z.object({ host: z.string(), fingerprint: z.string() }),
+  }),
   remove: route({
     id: 'clouds.remove',
     method: 'DELETE',

@@ -1,8 +1,8 @@
 import { Controller, Inject, Param } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Principal } from '../../access/index.js';
-import { Clouds, clientKey, type CloudSummary } from '../../clouds/index.js';
-import { showHostKey } from '../../platform/remote/index.js';
+import { Clouds, clientKey, nameOf, type CloudSummary } from '../../clouds/index.js';
+import { hostKeyFingerprint, showHostKey } from '../../platform/remote/index.js';
 import { cloudsRoutes, type BodyOf, type CloudView, type ResponseOf } from '../contract/index.js';
 import { AuditNote, Endpoint, GivenBody, Who } from '../endpoint.js';
 
@@ -49,6 +49,21 @@ export class CloudsController {
   async check(@Param('cloud') name: string): Promise<ResponseOf<typeof cloudsRoutes.check>> {
     const findings = await this.clouds.check(name);
     return { ok: findings.length > 0 && findings.every(({ ok }) => ok), findings };
+  }
+
+  @Endpoint(cloudsRoutes.acceptKey)
+  async acceptKey(
+    @Param('cloud') name: string,
+    @GivenBody() place: BodyOf<typeof cloudsRoutes.acceptKey>,
+    @AuditNote() note: AuditNote,
+  ): Promise<ResponseOf<typeof cloudsRoutes.acceptKey>> {
+    note.subject = `clouds/${name}`;
+    const { host, before, store } = await this.clouds.acceptKey(name, place);
+    const fingerprint = host.shownKey === null ? '' : hostKeyFingerprint(host.shownKey);
+    note.before = { ...place, fingerprint: before === null ? null : hostKeyFingerprint(before) };
+    note.after = { ...place, fingerprint };
+    await note.change(store);
+    return { host: nameOf(host), fingerprint };
   }
 
   @Endpoint(cloudsRoutes.remove)

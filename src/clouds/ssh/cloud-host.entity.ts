@@ -26,9 +26,13 @@ export class CloudHost {
   @Column({ name: 'ssh_user', type: 'text' })
   user!: string;
 
-  /** OpenSSH lines that the operator gave or confirmed; no other key is taken. */
+  /** OpenSSH lines that the operator gave or confirmed, of this host or of all hosts; no other key is taken. */
   @Column({ name: 'host_keys', type: 'jsonb' })
   hostKeys!: string[];
+
+  /** Which of them it showed when it was first spoken with: from then on no other is taken. Null: it was not yet. */
+  @Column({ name: 'shown_key', type: 'text', nullable: true })
+  shownKey!: string | null;
 
   /** What the last good check found. */
   @Column({ type: 'jsonb', nullable: true })

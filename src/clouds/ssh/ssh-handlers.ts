@@ -4,7 +4,7 @@ import type { StepContext, StepHandler, StepOutcome } from '../../pipeline/index
 import type { RemoteShell } from '../../platform/remote/index.js';
 import type { Cloud } from '../cloud.entity.js';
 import { readHostFacts } from './host-facts.js';
-import { nameOf, type SshHosts } from './ssh-hosts.js';
+import { keysOf, nameOf, type SshHosts } from './ssh-hosts.js';
 import { hostName } from './ssh.provider.js';
 
 /** Finds a cloud by its name. Throws `not-found`. */
@@ -75,8 +75,8 @@ class AccessHandler implements StepHandler {
       await readHostFacts(shell);
       await letIn(shell, deploymentId, authorizedKeys);
     });
-    const { address, port, user, hostKeys } = host;
-    return { kind: 'done', outputs: { name: hostName(host), address, port, user, hostKeys } };
+    const { address, port, user } = host;
+    return { kind: 'done', outputs: { name: hostName(host), address, port, user, hostKeys: keysOf(host) } };
   }
 }
 

@@ -1,7 +1,7 @@
-import { type DataSource, IsNull } from 'typeorm';
+import { type DataSource, type EntityManager, IsNull } from 'typeorm';
 import { messageOf, MusterError } from '../../error.js';
 import type { Clock } from '../../platform/clock.js';
-import type { Remote, RemoteShell, RemoteTarget } from '../../platform/remote/index.js';
+import { HostKeyMismatchError, type Remote, type RemoteShell, type RemoteTarget } from '../../platform/remote/index.js';
 import type { SecretBox } from '../../platform/secrets/index.js';
 import type { Cloud } from '../cloud.entity.js';
 import type { NodeRequest } from '../provider.js';
@@ -66,22 +66,58 @@ export class SshHosts {
     await this.hosts.update({ id: hostId, deploymentId }, { claim: null, deploymentId: null, ...problem });
   }
 
+  /**
+   * Looks which of the keys that were given for a host it shows now: what is returned holds it to that one. Throws where
+   * it shows none of them.
+   */
+  async acceptKey(cloud: Cloud, place: { address: string; port: number }): Promise<AcceptedKey> {
+    const host = await this.hosts.findOneBy({ cloudId: cloud.id, ...place });
+    if (host === null) {
+      const known = (await this.list(cloud.id)).map(({ address, port }) => `${address}:${port}`);
+      throw new MusterError('not-found', `cannot find the host ${place.address}:${place.port} in ${cloud.name}`, {
+        hint: `its hosts: ${known.join(', ')}`,
+      });
+    }
+    const before = host.shownKey;
+    const shell = await this.connect(cloud, Object.assign(host, { shownKey: null }));
+    const facts = await readHostFacts(shell).finally(() => shell.close());
+    const noted = { facts, shownKey: shell.hostKey ?? null, problem: null, checkedAt: this.clock.now() };
+    const store = async (manager: EntityManager): Promise<void> => {
+      await manager.update(CloudHost, { id: host.id }, noted);
+    };
+    return { host: Object.assign(host, noted), before, store };
+  }
+
   find(hostId: string): Promise<CloudHost | null> {
     return this.hosts.findOne({ where: { id: hostId }, relations: { cloud: true } });
   }
 
   /** Runs something on a host with the cloud's own key. */
   async with<Result>(cloud: Cloud, host: CloudHost, work: (shell: RemoteShell) => Promise<Result>): Promise<Result> {
-    const shell = await this.remote.connect(this.targetOf(cloud, host), { timeoutMs: 15_000 });
+    const shell = await this.connect(cloud, host);
     try {
+      await this.holdToShown(host, shell);
       return await work(shell);
     } finally {
       await shell.close();
     }
   }
 
-  private targetOf(cloud: Cloud, { address, port, user, hostKeys }: CloudHost): RemoteTarget {
-    return { host: address, port, user, hostKeys, privateKey: this.secrets.open(cloud.privateKey, cloud.id) };
+  private async connect(cloud: Cloud, host: CloudHost): Promise<RemoteShell> {
+    try {
+      return await this.remote.connect(this.targetOf(cloud, host), { timeoutMs: 15_000 });
+    } catch (error) {
+      const mayBeOther = error instanceof HostKeyMismatchError && host.shownKey !== null && host.hostKeys.length > 1;
+      if (!mayBeOther) throw error;
+      const place = { host: host.address, port: host.port };
+      throw new HostKeyMismatchError(place, error.shown, howToAccept(cloud, host));
+    }
+  }
+
+  private targetOf(cloud: Cloud, host: CloudHost): RemoteTarget {
+    const { address, port, user } = host;
+    const privateKey = this.secrets.open(cloud.privateKey, cloud.id);
+    return { host: address, port, user, hostKeys: keysOf(host), privateKey };
   }
 
   private async checkOne(cloud: Cloud, host: CloudHost): Promise<void> {
@@ -90,13 +126,44 @@ export class SshHosts {
       const facts = await this.with(cloud, host, readHostFacts);
       await this.hosts.update({ id: host.id }, { facts, problem: null, checkedAt });
     } catch (error) {
-      await this.hosts.update({ id: host.id }, { problem: messageOf(error), checkedAt });
+      await this.hosts.update({ id: host.id }, { problem: problemOf(error), checkedAt });
     }
+  }
+
+  /** From the first time on that somebody speaks with it. */
+  private async holdToShown(host: CloudHost, { hostKey }: RemoteShell): Promise<void> {
+    if (host.shownKey !== null || hostKey === undefined) return;
+    await this.hosts.update({ id: host.id, shownKey: IsNull() }, { shownKey: hostKey });
+    host.shownKey = hostKey;
   }
 
   private get hosts() {
     return this.dataSource.getRepository(CloudHost);
   }
+}
+
+/** What a host showed, not stored yet. */
+export interface AcceptedKey {
+  host: CloudHost;
+  /** What it was held to. */
+  before: string | null;
+  store: (manager: EntityManager) => Promise<void>;
+}
+
+/** What a host is held to: what it showed, or any that was given as long as nobody has looked. */
+export function keysOf({ shownKey, hostKeys }: Pick<CloudHost, 'shownKey' | 'hostKeys'>): string[] {
+  return shownKey === null ? hostKeys : [shownKey];
+}
+
+function howToAccept({ name }: Cloud, { address, port }: CloudHost): string {
+  const host = port === 22 ? address : `${address}:${port}`;
+  const why = 'it showed another key before: somebody is in between, or the host was installed anew';
+  return `${why}; if its new one is among those that were given: muster clouds accept-key ${name} ${host}`;
+}
+
+/** A key that is refused is for a person to look at: the hint belongs to it. */
+function problemOf(error: unknown): string {
+  return error instanceof HostKeyMismatchError ? `${error.message}: ${error.hint ?? ''}` : messageOf(error);
 }
 
 type Wanted = Pick<NodeRequest, 'key' | 'constraints' | 'base'> & { claim: string };

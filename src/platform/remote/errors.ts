@@ -9,13 +9,15 @@ export class RemoteUnreachableError extends MusterError {
 
 /** Another host answers than the one whose key is pinned; a person must look. */
 export class HostKeyMismatchError extends MusterError {
-  constructor(target: { host: string; port: number }, shown: string) {
+  constructor(
+    target: { host: string; port: number },
+    readonly shown: string,
+    hint = 'somebody is in between, or the host was installed anew: compare its key on its own console',
+  ) {
     super(
       'forbidden',
       `cannot trust ${target.host} port ${target.port}: it shows the host key ${shown}, which is not pinned`,
-      {
-        hint: 'somebody is in between, or the host was installed anew: compare its key on its own console',
-      },
+      { hint },
     );
   }
 }

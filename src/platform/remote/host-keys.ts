@@ -23,6 +23,20 @@ export function parseHostKeys(lines: readonly string[]): PinnedKey[] {
   });
 }
 
+/** The OpenSSH line of a key in its wire form. */
+export function hostKeyLine(blob: Buffer): string {
+  // Its own type comes first in it, with its length (RFC 4253, 6.6).
+  const type = blob.subarray(4, 4 + blob.readUInt32BE(0)).toString('latin1');
+  return `${type} ${blob.toString('base64')}`;
+}
+
+/** Of an OpenSSH line. Throws where it is none. */
+export function hostKeyFingerprint(line: string): string {
+  return parseHostKeys([line])
+    .map(({ blob }) => fingerprintOf(blob))
+    .join();
+}
+
 /** `SHA256:…`, as ssh-keygen -l prints it. */
 export function fingerprintOf(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;

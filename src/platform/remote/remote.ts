@@ -31,6 +31,8 @@ export interface RemoteExecOptions {
 
 /** An open connection to one node. */
 export interface RemoteShell {
+  /** The OpenSSH line of the key that the host showed; absent: there is no real host. */
+  readonly hostKey?: string;
   /** Runs an argument vector; every argument is quoted, none is read by a shell as code. */
   exec(argv: readonly string[], options?: RemoteExecOptions): Promise<RemoteResult>;
   /** Writes a file whole (to a temporary name, then renamed), with this mode. */

@@ -1,5 +1,5 @@
 import ssh2 from 'ssh2';
-import { fingerprintOf } from './host-keys.js';
+import { fingerprintOf, hostKeyLine } from './host-keys.js';
 import { KEY_EXCHANGE } from './probe-host-key.js';
 
 export interface ShownHostKey {
@@ -31,9 +31,7 @@ export function showHostKey(target: { host: string; port: number }, timeoutMs: n
         serverHostKey: ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'rsa-sha2-512', 'rsa-sha2-256'],
       },
       hostVerifier: (key: Buffer) => {
-        // Its own type comes first in it, with its length (RFC 4253, 6.6).
-        const type = key.subarray(4, 4 + key.readUInt32BE(0)).toString('latin1');
-        end({ hostKey: `${type} ${key.toString('base64')}`, fingerprint: fingerprintOf(key), problem: null });
+        end({ hostKey: hostKeyLine(key), fingerprint: fingerprintOf(key), problem: null });
         return false;
       },
     });

@@ -4,7 +4,7 @@ import { NodeSSH } from 'node-ssh';
 import type { ServerHostKeyAlgorithm } from 'ssh2';
 import { messageOf, MusterError } from '../../error.js';
 import { HostKeyMismatchError, RemoteRefusedError, RemoteUnreachableError } from './errors.js';
-import { algorithmsFor, fingerprintOf, parseHostKeys } from './host-keys.js';
+import { algorithmsFor, fingerprintOf, hostKeyLine, parseHostKeys } from './host-keys.js';
 import { quoteArgv } from './quote.js';
 import type { Remote, RemoteExecOptions, RemoteResult, RemoteShell, RemoteTarget } from './remote.js';
 
@@ -34,6 +34,8 @@ const ALGORITHMS = {
 interface Link {
   ssh: NodeSSH;
   users: number;
+  /** The OpenSSH line of the key that the host showed. */
+  hostKey: string;
   /** Rejects when the connection is lost. */
   lost: Promise<never>;
   isLost: boolean;
@@ -130,6 +132,7 @@ async function openLink(target: RemoteTarget, timeoutMs: number, sock?: Duplex):
   }
   const ssh = new NodeSSH();
   let shown: string | null = null;
+  let taken = '';
   try {
     await ssh.connect({
       host: target.host,
@@ -148,7 +151,8 @@ async function openLink(target: RemoteTarget, timeoutMs: number, sock?: Duplex):
       },
       hostVerifier: (key: Buffer) => {
         const isPinned = pinned.some((one) => one.blob.equals(key));
-        if (!isPinned) shown = fingerprintOf(key);
+        if (isPinned) taken = hostKeyLine(key);
+        else shown = fingerprintOf(key);
         return isPinned;
       },
     });
@@ -156,15 +160,16 @@ async function openLink(target: RemoteTarget, timeoutMs: number, sock?: Duplex):
     ssh.dispose();
     throw connectError(target, error, shown);
   }
-  return linkOf(ssh, target);
+  return linkOf(ssh, target, taken);
 }
 
-function linkOf(ssh: NodeSSH, target: RemoteTarget): Link {
+function linkOf(ssh: NodeSSH, target: RemoteTarget, hostKey: string): Link {
   const { connection } = ssh;
   if (connection === null) throw new RemoteUnreachableError(target, 'the connection closed at once');
   // Every command in flight listens for the connection's end.
   connection.setMaxListeners(0);
-  const link: Link = { ssh, users: 0, lost: new Promise(() => undefined), isLost: false, through: null, idle: null };
+  const lost = new Promise<never>(() => undefined);
+  const link: Link = { ssh, hostKey, users: 0, lost, isLost: false, through: null, idle: null };
   link.lost = new Promise<never>((_, reject) => {
     const lose = (reason: string) => {
       link.isLost = true;
@@ -191,6 +196,10 @@ function connectError(target: RemoteTarget, error: unknown, shown: string | null
 
 class SshShell implements RemoteShell {
   private isOpen = true;
+
+  get hostKey(): string {
+    return this.link.hostKey;
+  }
 
   constructor(
     private readonly target: RemoteTarget,
