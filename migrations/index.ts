@@ -23,6 +23,7 @@ import { VersionsToGoBackTo1790000041000 } from './1790000041000-versions-to-go-
 import { StepsLeftOut1790000042000 } from './1790000042000-steps-left-out.js';
 import { WhatNodesWereMadeWith1790000043000 } from './1790000043000-what-nodes-were-made-with.js';
 import { KeysThatHostsShowed1790000044000 } from './1790000044000-keys-that-hosts-showed.js';
+import { ValuesGivenToSteps1790000045000 } from './1790000045000-values-given-to-steps.js';
 
 /** Every migration, oldest first. */
 export const MIGRATIONS: (new () => MigrationInterface)[] = [
@@ -50,4 +51,5 @@ export const MIGRATIONS: (new () => MigrationInterface)[] = [
   StepsLeftOut1790000042000,
   WhatNodesWereMadeWith1790000043000,
   KeysThatHostsShowed1790000044000,
+  ValuesGivenToSteps1790000045000,
 ];

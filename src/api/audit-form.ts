@@ -1,15 +1,16 @@
 import { createHash } from 'node:crypto';
 
 /**
- * A request's body as the audit keeps it. Settings and files of a bundle may hold secrets, and only a bundle that can be
- * read tells which: of settings stays what they set, of files which they were.
+ * A request's body as the audit keeps it. Settings, files of a bundle and parameters of an action may hold secrets, and only
+ * a bundle that can be read tells which: of settings and parameters stays what they set, of files which they were.
  */
 export function auditForm(body: unknown): unknown {
   if (typeof body !== 'object' || body === null) return body;
-  const { settings, files } = body as { settings?: unknown; files?: unknown };
+  const { settings, files, params } = body as { settings?: unknown; files?: unknown; params?: unknown };
   return {
     ...body,
     ...(Array.isArray(settings) && { settings: settings.map(({ value: _value, ...of }: { value?: unknown }) => of) }),
+    ...(typeof params === 'object' && params !== null && { params: Object.keys(params) }),
     ...(Array.isArray(files) && { files: (files as { text: string }[]).map(fileForAudit) }),
   };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { checkPlan } from '../plan/index.js';
 import { shippedRoles } from '../../test/support/shipped-bundles.js';
 import { compileAction, compileBundle } from './compile.js';
 import { formatDiagnostics } from './diagnostics.js';
@@ -73,6 +74,14 @@ describe('an action', () => {
       '  copy: {summary: x, run: do.sh, params: {n: {type: text, description: N}}}',
       'one of string, int, float, boolean',
     ],
+    [
+      '  copy: {summary: x, run: do.sh, params: {n: {type: int, secret: true, description: N}}}',
+      'parameter "n" cannot be secret',
+    ],
+    [
+      '  copy: {summary: x, run: do.sh, params: {n: {type: string, secret: true, default: x, description: N}}}',
+      'it has no default and no choices then',
+    ],
     ['  copy: {summary: x, run: read.sh, params: {whom: {type: string, description: W}}}', 'reads PARAM_WHO'],
   ])('%s is told with its place', (text, expected) => {
     const { told } = read(text);
@@ -125,6 +134,25 @@ describe('the plan of an action', () => {
     expect(step!.input.input).toMatchObject({ params: { who: '"$(x)"', many: 2, said: null }, unit: 'store/1' });
     expect(step!.input).toMatchObject({ script: FILES['read.sh'], publishes: ['path', 'key'], secrets: ['key'] });
     expect(isUnitStep(step!.key)).toBe(false);
+  });
+
+  it('has of secret parameters where the step finds them alone', () => {
+    const text = GOOD.replace('description: To whom', 'secret: true, description: To whom');
+    const own = new Map([['store', read(text).role!]]);
+    const action = own.get('store')!.actions.get('copy')!;
+    const params = { who: 'hunter2', many: 2, said: null };
+    const { plan } = compileAction({ bundle, roles: own, known }, { units: ['store/1'], action, params });
+    const reference = { $output: { step: 'action/store/1:copy', name: 'given.who' } };
+    expect(plan.steps[0]).toMatchObject({
+      given: ['given.who'],
+      input: {
+        environment: { PARAM_WHO: reference, PARAM_MANY: '2' },
+        input: { params: { who: reference, many: 2, said: null } },
+      },
+    });
+    expect(JSON.stringify(plan)).not.toContain('hunter2');
+    expect(checkPlan(plan, () => true)).toEqual([]);
+    expect(checkPlan({ steps: [{ ...plan.steps[0]!, given: [] }] }, () => true)).toHaveLength(2);
   });
 
   it('goes from unit to unit where it is serial', () => {

@@ -21,7 +21,7 @@ export { optionChanges, SECRET_SHOWN, type OptionChange } from './option-changes
 export type { PlannedNode, PlannedUnit, PlaceOptions } from './place.js';
 export { SHARED_FOLDER, sharedFiles } from './roles/role-files.js';
 export { readOwnRoles } from './roles/role-folders.js';
-export { readParams, type RoleAction } from './roles/role-action.js';
+export { readParams, secretsAmong, type RoleAction } from './roles/role-action.js';
 export { parseRole, type RoleDefinition, type RoleLibrary } from './roles/role.js';
 export { needsOfBundle, needsOfRoles, type RoleNeeds } from './role-needs.js';
 export { bundleJsonSchema, roleJsonSchema } from './schema.js';

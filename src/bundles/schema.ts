@@ -185,6 +185,7 @@ const param = object({
   description: text,
   choices: texts.optional(),
   required: flag.optional().describe('It has to be said'),
+  secret: flag.optional().describe('A password or key: it is sealed, and no run, log or audit shows it'),
 });
 
 const roleAction = object({

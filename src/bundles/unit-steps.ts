@@ -5,7 +5,7 @@ import type { Bundle } from './bundle.js';
 import type { PlannedUnit } from './place.js';
 import { packagesOf } from './roles/packages.js';
 import { readOption, type OptionValue } from './roles/role-option.js';
-import type { RoleAction } from './roles/role-action.js';
+import { givenName, secretsAmong, type RoleAction } from './roles/role-action.js';
 import { endpointsBefore, type Occasion, type RoleDefinition, type RoleStep } from './roles/role.js';
 import { variableOf } from './roles/script-names.js';
 import { runnerOf, secretsFor, stepKey, type UnitGraph } from './unit-graph.js';
@@ -102,18 +102,26 @@ export class UnitSteps {
     });
   }
 
-  /** An action's step: its parameters are beside what every step has. */
-  buildAction(unit: PlannedUnit, { name, step }: RoleAction, params: ActionParams): StepSpec {
-    const { input, ...spec } = this.build(unit, step);
+  /** An action's step: its parameters are beside what every step has. Of secret ones the plan has references alone. */
+  buildAction(unit: PlannedUnit, action: RoleAction, params: ActionParams): StepSpec {
+    const { input, ...spec } = this.build(unit, action.step);
+    // Not a unit's own step: what it did is no part of how the unit stands.
+    const key = `action/${unit.name}:${action.name}`;
+    const given = Object.keys(secretsAmong(action, params));
     const variables: JsonObject = {};
-    for (const [param, value] of Object.entries(params)) variables[`PARAM_${variableOf(param)}`] = String(value ?? '');
+    const document: JsonObject = {};
+    for (const [param, value] of Object.entries(params)) {
+      const isGiven = given.includes(givenName(param));
+      document[param] = isGiven ? outputOf(key, givenName(param)) : value;
+      variables[`PARAM_${variableOf(param)}`] = isGiven ? outputOf(key, givenName(param)) : String(value ?? '');
+    }
     return {
       ...spec,
-      // Not a unit's own step: what it did is no part of how the unit stands.
-      key: `action/${unit.name}:${name}`,
+      ...(given.length === 0 ? {} : { given }),
+      key,
       input: {
         ...input,
-        input: { ...(input.input as JsonObject), params },
+        input: { ...(input.input as JsonObject), params: document },
         environment: { ...(input.environment as JsonObject), ...variables },
       },
     };

@@ -1,14 +1,12 @@
-import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { stripVTControlCharacters } from 'node:util';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { runOnTerminal, type Answer } from '../../test/support/terminal.js';
 
-const ROOT = join(import.meta.dirname, '../..');
 const DOWN = '\u001b[B';
 const QUESTION = { set: 'greeter.greeting', ask: 'How does it greet?', choices: [], default: 'Hello' };
 const PLAN = {
@@ -48,31 +46,10 @@ beforeEach(() => {
   begun = [];
 });
 
-/** Runs the command on a terminal of its own; each answer is typed once what it answers is on the screen. */
-function onTerminal(words: string[], answers: [shown: string, typed: string][] = []) {
-  const node = `node --import ${ROOT}/test/support/typescript.mjs ${ROOT}/src/cli.ts`;
+/** Runs the command on a terminal of its own, against the API above. */
+function onTerminal(words: string[], answers?: Answer[]) {
   const { port } = api.address() as AddressInfo;
-  const url = `http://127.0.0.1:${port}`;
-  const child = spawn('script', ['-qec', `${node} ${words.join(' ')}`, '/dev/null'], {
-    cwd: folder,
-    env: { ...process.env, MUSTER_API_URL: url, MUSTER_TOKEN: 'x', HOME: folder, TERM: 'xterm' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
-  let screen = '';
-  let read = 0;
-  const left = [...answers];
-  child.stdout.setEncoding('utf8').on('data', (part: string) => {
-    screen += stripVTControlCharacters(part);
-    const [next] = left;
-    if (next === undefined || !screen.slice(read).includes(next[0])) return;
-    read = screen.length;
-    left.shift();
-    // Typed by somebody who has seen it.
-    setTimeout(() => child.stdin.write(next[1]), 200);
-  });
-  return new Promise<{ code: number | null; screen: string }>((resolve) => {
-    child.once('close', (code) => resolve({ code, screen }));
-  });
+  return runOnTerminal({ folder, url: `http://127.0.0.1:${port}` }, words, answers);
 }
 
 it('on a terminal it asks where, and what the bundle asks; shows the plan, and the command that does the same', async () => {

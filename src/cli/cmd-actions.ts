@@ -42,7 +42,7 @@ export const registerActions: Register = (program, context) => {
       'after',
       `
 UNIT is etcd/0, or an application for all of its units; with its deployment before it: prod:etcd/0. A value of @FILE is
-that file's text. Actions wait for nothing: while another run changes the deployment they are refused.
+that file's text; secret parameters that have to be said are asked for on a terminal, unseen. Actions wait for nothing: while another run changes the deployment they are refused.
 
 Examples:
   muster action etcd/0 snapshot
@@ -72,8 +72,10 @@ async function act(
   const [application = ''] = target.split('/');
   const deployment = named ?? (await onlyDeploymentWith(context, [application]));
   const { items } = await context.api.call(actionsRoutes.list, { params: { deployment }, query: { application } });
-  if (items.some((item) => item.action === action && item.destructive))
-    await context.confirm(`Run ${action} on ${target} of ${deployment}?`, options);
+  const offered = items.find((item) => item.action === action);
+  for (const { name, description } of offered?.params.filter(isAskedFor(params)) ?? [])
+    if (context.asksSecrets) params[name] = await context.askSecret(`${name} (${description})`);
+  if (offered?.destructive === true) await context.confirm(`Run ${action} on ${target} of ${deployment}?`, options);
   const { run } = await context.api.call(actionsRoutes.run, {
     params: { deployment },
     body: { target, action, params },
@@ -89,6 +91,12 @@ async function act(
     await tell(context, run.id, options.save ?? {});
   }
 }
+
+/** A secret that has to be said and was not: nobody wants it in the history of a shell. */
+const isAskedFor =
+  (said: Readonly<Record<string, string>>) =>
+  ({ name, secret, required }: ActionParam): boolean =>
+    secret && required && !(name in said);
 
 async function tell(context: CliContext, run: string, save: Record<string, string>): Promise<void> {
   const { items } = await context.api.call(runsRoutes.outputs, { params: { run } });
@@ -145,8 +153,8 @@ function listed(items: readonly DeploymentAction[]): string {
 }
 
 /** `name=TEXT`, in brackets where it may be left out; with its default where it has one. */
-export function paramText({ name, type, default: value, choices, required }: ActionParam): string {
-  const kind = choices.length > 0 ? choices.join('|') : type;
+export function paramText({ name, type, default: value, choices, required, secret }: ActionParam): string {
+  const kind = secret ? '@FILE' : choices.length > 0 ? choices.join('|') : type;
   const text = `${name}=${value === null || value === '' ? kind : String(value)}`;
   return required ? text : `[${text}]`;
 }

@@ -118,6 +118,18 @@ export class CliContext {
     return Buffer.concat(parts).toString('utf8').trimEnd();
   }
 
+  /** Both ends are a terminal, and what is printed is for people. */
+  get asksSecrets(): boolean {
+    return this.io.canAsk && this.io.isTty && !this.json;
+  }
+
+  /** Asks for a value that the terminal does not show. */
+  async askSecret(message: string): Promise<string> {
+    // Loaded when it is needed: every command pays for what is loaded at its start.
+    const { password } = await import('@inquirer/prompts');
+    return password({ message }, { input: this.io.stdin, output: process.stderr, signal: this.io.signal });
+  }
+
   /** Asks before something is destroyed. Without a terminal and without --yes nothing is done. */
   async confirm(question: string, options: { yes?: boolean }): Promise<void> {
     if (options.yes === true) return;

@@ -1,9 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, type EntityManager } from 'typeorm';
-import { compileAction, expectedNames, readParams, type PlannedUnit, type RoleAction } from '../bundles/index.js';
+import {
+  compileAction,
+  expectedNames,
+  readParams,
+  SECRET_SHOWN,
+  secretsAmong,
+  type PlannedUnit,
+  type RoleAction,
+} from '../bundles/index.js';
 import { MusterError } from '../error.js';
-import { RunsService, type RunEntity } from '../pipeline/index.js';
+import { RunsService, type NewRun, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
 import { afterAnswers } from './answering-nodes.js';
 import { placeOptions, type CompiledDeployment } from './compile-deployment.js';
@@ -17,6 +25,15 @@ export interface ActionWish {
   action: string;
   /** As written. */
   params: Readonly<Record<string, string>>;
+}
+
+/** What is run for an action. */
+export interface PlannedAction {
+  plan: Plan;
+  /** By the key of a step: its secret parameters. */
+  given: NonNullable<NewRun['given']>;
+  /** The parameters as they were written; of secret ones no value. */
+  shown: Record<string, string>;
 }
 
 /** Whose action it is, and which of its units stand. */
@@ -50,7 +67,7 @@ export class ActionsService {
   }
 
   /** What is run for it, as soon as the nodes have answered. Throws with all that is wrong with the parameters. */
-  async plan(deployment: Deployment, { target, action: wanted, params }: ActionWish): Promise<Plan> {
+  async plan(deployment: Deployment, { target, action: wanted, params }: ActionWish): Promise<PlannedAction> {
     const compiled = this.records.compiled(deployment);
     const [application = ''] = target.split('/');
     getApplication(compiled, application);
@@ -69,20 +86,36 @@ export class ActionsService {
       { units: units.map(({ name }) => name), action, params: values },
     );
     const nodes = await this.records.nodesOf(this.dataSource.manager, deployment.id);
-    return afterAnswers(
-      plan,
-      nodes.filter(({ key }) => units.some(({ node }) => node === key)),
-    );
+    const secrets = secretsAmong(action, values);
+    return {
+      plan: afterAnswers(
+        plan,
+        nodes.filter(({ key }) => units.some(({ node }) => node === key)),
+      ),
+      given: Object.fromEntries(plan.steps.flatMap((step) => (step.given === undefined ? [] : [[step.key, secrets]]))),
+      shown: Object.fromEntries(
+        Object.entries(params).map(([name, value]) => [
+          name,
+          action.params.get(name)?.secret === true ? SECRET_SHOWN : value,
+        ]),
+      ),
+    };
   }
 
   submit(
     manager: EntityManager,
     deployment: Deployment,
-    { target, action, plan, actor }: ActionWish & { plan: Plan; actor: string },
+    {
+      target,
+      action,
+      plan,
+      given,
+      actor,
+    }: Omit<ActionWish, 'params'> & Omit<PlannedAction, 'shown'> & { actor: string },
   ): Promise<RunEntity> {
     const subject = { kind: 'deployment', id: deployment.id };
     const title = `${action} on ${target} (${deployment.name})`;
-    return this.runs.submit(manager, { subject, action: 'action', title, plan, actor });
+    return this.runs.submit(manager, { subject, action: 'action', title, plan, given, actor });
   }
 
   private async standing(deployment: Deployment): Promise<DeploymentStanding> {

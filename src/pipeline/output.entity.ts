@@ -2,7 +2,7 @@ import { Column, Entity, Index, JoinColumn, ManyToOne, PrimaryColumn, type Relat
 import type { JsonValue } from '../plan/index.js';
 import { StepEntity } from './step.entity.js';
 
-/** A value that a step published; a secret one is sealed with its row's id. */
+/** A value that a step published, or was given; a secret one is sealed with its row's id. */
 @Entity('output')
 @Index('output_name', ['stepId', 'name'], { unique: true })
 @Index('output_run', ['runId'])
@@ -28,4 +28,8 @@ export class OutputEntity {
 
   @Column('text', { nullable: true })
   sealed!: string | null;
+
+  /** It came with the plan, for the step alone: nobody is shown it, and it goes when the step has succeeded. */
+  @Column('boolean', { default: false })
+  given!: boolean;
 }

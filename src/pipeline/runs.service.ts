@@ -56,8 +56,9 @@ export class RunsService {
    * stands in the way, or that the plan is stale.
    */
   async submit(manager: EntityManager | null, request: NewRun): Promise<RunEntity> {
-    const { clock, database, random } = this.outside;
-    const store = (sql: ReturnType<typeof sqlOf>) => storeRun(sql, { ...this.needs, random }, clock.now(), request);
+    const { clock, database, random, secrets } = this.outside;
+    const needs = { ...this.needs, random, secrets };
+    const store = (sql: ReturnType<typeof sqlOf>) => storeRun(sql, needs, clock.now(), request);
     // Within the caller's transaction nothing can start yet; the sweeper finds the run within a second of its commit.
     if (manager !== null) return store(sqlOf(manager));
     const run = await database.transaction(store);

@@ -1,4 +1,4 @@
-import type { JsonValue } from '../plan/index.js';
+import { outputReferencesIn, type JsonValue } from '../plan/index.js';
 import { fenceOf, FENCED, type Claim } from './claim.js';
 import type { Sql } from './database.js';
 import { appendEvents } from './event-log.js';
@@ -50,6 +50,7 @@ export async function settleStep(
     case 'succeeded':
       await end(sql, claim, now, { ...EMPTY, status: 'succeeded', outcome: 'succeeded', ...verdict });
       await publish(sql, claim, verdict.outputs, secrets);
+      await forgetGiven(sql, claim);
       await countDown(sql, [claim.stepId]);
       return null;
     case 'failed': {
@@ -166,6 +167,12 @@ async function publish(sql: Sql, claim: Claim, outputs: readonly PublishedOutput
       [output.id, claim.runId, claim.stepId, output.name, value, sealed],
     );
   }
+}
+
+/** What the step was given has done its work. */
+async function forgetGiven(sql: Sql, { stepId, key, input }: Claim): Promise<void> {
+  if (!outputReferencesIn(input).some(({ step }) => step === key)) return;
+  await sql.query('delete from output where step_id = $1 and given', [stepId]);
 }
 
 /**

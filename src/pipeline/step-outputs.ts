@@ -83,7 +83,7 @@ export async function readOutputs(
   const rows = await sql.query<OutputRow>(
     `select output.id, step.key as step, output.name, output.value, output.sealed
      from output join step on step.id = output.step_id
-     where output.run_id = $1 order by step.position, output.name`,
+     where output.run_id = $1 and not output.given order by step.position, output.name`,
     [runId],
   );
   return rows.map((row) => ({
@@ -101,7 +101,8 @@ export async function readOutputsOfSteps(
   secrets: SecretBox,
 ): Promise<{ stepId: string; name: string; secret: boolean; value: JsonValue }[]> {
   const rows = await sql.query<Omit<OutputRow, 'step'> & { stepId: string }>(
-    `select id, step_id as "stepId", name, value, sealed from output where step_id = any($1::uuid[]) order by name`,
+    `select id, step_id as "stepId", name, value, sealed from output
+     where step_id = any($1::uuid[]) and not given order by name`,
     [stepIds],
   );
   return rows.map(({ id, stepId, name, value, sealed }) => ({

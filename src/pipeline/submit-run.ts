@@ -2,7 +2,7 @@ import { MusterError } from '../error.js';
 import { checkPlan, type JsonObject, type Plan, type StepSpec } from '../plan/index.js';
 import { isPostgresError, type Sql } from './database.js';
 import type { HandlerRegistry } from './handler-registry.js';
-import type { Randomness } from './outside.js';
+import type { Randomness, SecretBox } from './outside.js';
 import { RunEntity } from './run.entity.js';
 import { tellRun } from './settle-run.js';
 import type { SubjectRegistry } from './subject-registry.js';
@@ -13,6 +13,8 @@ export interface NewRun {
   action: string;
   title: string;
   plan: Plan;
+  /** By a step's key: the values that its `given` names. They are sealed. */
+  given?: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Who asked for it. */
   actor: string;
   /** The submitter's own notes, kept with the run. */
@@ -34,7 +36,12 @@ export interface SubmitDependencies {
 }
 
 /** Stores a run with its steps, in the caller's transaction. */
-export async function storeRun(sql: Sql, needs: SubmitDependencies, now: Date, request: NewRun): Promise<RunEntity> {
+export async function storeRun(
+  sql: Sql,
+  needs: SubmitDependencies & { secrets: SecretBox },
+  now: Date,
+  request: NewRun,
+): Promise<RunEntity> {
   refuseBadPlan(request.plan, needs.handlers);
   await refuseStalePlan(sql, needs.subjects, request);
   const mutating = request.mutating ?? true;
@@ -59,7 +66,8 @@ export async function storeRun(sql: Sql, needs: SubmitDependencies, now: Date, r
     finishedAt: null,
   });
   await insertRun(sql, run);
-  await insertSteps(sql, needs.random, run, request.plan.steps);
+  const ids = await insertSteps(sql, needs.random, run, request.plan.steps);
+  await insertGiven(sql, needs, run, request, ids);
   await tellRun(sql, now, run, blocker === null ? 'run.started' : 'run.queued', run.reason ?? run.title);
   return run;
 }
@@ -136,7 +144,7 @@ export async function insertSteps(
   random: Randomness,
   run: Pick<RunEntity, 'id' | 'subjectKind' | 'subjectId'>,
   specs: readonly StepSpec[],
-): Promise<void> {
+): Promise<ReadonlyMap<string, string>> {
   const ids = new Map(specs.map((spec) => [spec.key, random.uuid()]));
   for (let first = 0; first < specs.length; first += STEPS_PER_INSERT) {
     const rows = specs
@@ -145,11 +153,31 @@ export async function insertSteps(
     await sql.query(INSERT_STEPS, [run.id, JSON.stringify(rows)]);
   }
   const edges = specs.flatMap((spec) => spec.after.map((before) => [ids.get(before) ?? '', ids.get(spec.key) ?? '']));
-  if (edges.length === 0) return;
+  if (edges.length === 0) return ids;
   await sql.query('insert into step_edge (before_id, after_id) select * from unnest($1::uuid[], $2::uuid[])', [
     edges.map(([before]) => before),
     edges.map(([, after]) => after),
   ]);
+  return ids;
+}
+
+async function insertGiven(
+  sql: Sql,
+  { random, secrets }: { random: Randomness; secrets: SecretBox },
+  run: Pick<RunEntity, 'id'>,
+  { plan, given }: Pick<NewRun, 'plan' | 'given'>,
+  ids: ReadonlyMap<string, string>,
+): Promise<void> {
+  for (const spec of plan.steps)
+    for (const name of spec.given ?? []) {
+      const value = given?.[spec.key]?.[name];
+      if (value === undefined) throw new MusterError('internal', `cannot run ${spec.key}: nobody gave it ${name}`);
+      const id = random.uuid();
+      await sql.query(
+        'insert into output (id, run_id, step_id, name, sealed, given) values ($1, $2, $3, $4, $5, true)',
+        [id, run.id, ids.get(spec.key), name, secrets.seal(value, id)],
+      );
+    }
 }
 
 const INSERT_STEPS = `

@@ -106,6 +106,7 @@ function checkReferences(spec: StepSpec, byKey: ReadonlyMap<string, StepSpec>): 
       return [{ at: spec.key, message: 'an output reference needs a step and a name' }];
     }
     if (before.has(reference.step) || typeof reference.stepId === 'string') return [];
+    if (reference.step === spec.key && spec.given?.includes(reference.name) === true) return [];
     return [
       { at: spec.key, message: `it uses "${reference.name}" of "${reference.step}", but does not come after it` },
     ];

@@ -51,6 +51,8 @@ export interface StepSpec {
   destructive: boolean;
   /** Where it fails for good it is left out, with the reason, and what comes after it goes on. Absent: it stops them. */
   mayFail?: boolean;
+  /** Names of secret values that are handed over with the plan; the input refers to them as to outputs of the step's own. */
+  given?: string[];
 }
 
 /** A plan: steps and, through `after`, the edges between them. Acyclic; keys are unique. */

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DeploymentAction, Run } from '../../src/api/contract/index.js';
 import { Datastores } from '../support/datastores.js';
@@ -27,6 +28,14 @@ actions:
     secrets: [token]
     timeout: 1m
   fail: {summary: Fails on unit 1, run: fail.sh, publishes: [tried], timeout: 1m}
+  lock:
+    summary: Locks it
+    run: lock.sh
+    params:
+      opener: {type: string, required: true, secret: true, description: What opens it}
+      other: {type: string, secret: true, description: What opens it too}
+      hint: {type: string, description: For who forgets it}
+    timeout: 1m
   wait: {summary: Waits for a file, run: wait.sh, timeout: 1m}
   first: {summary: On one alone, run: first.sh, leader: true, timeout: 1m}
   burn: {summary: Takes the word away, run: burn.sh, destructive: true, timeout: 1m}
@@ -53,6 +62,13 @@ echo "the token is $token"
 `,
   'fail.sh':
     '#!/bin/bash\nmuster-publish tried "$UNIT"\n[ "$UNIT_NUMBER" = 0 ] || { echo "cannot do it here" >&2; exit 2; }\n',
+  'lock.sh': `#!/bin/bash
+set -eu
+printf '%s|%s|%s' "$PARAM_OPENER" "$PARAM_OTHER" "$PARAM_HINT" >"$OPT_FOLDER/$UNIT/lock"
+grep -o '"params":{[^}]*}' "$MUSTER_INPUT" >"$OPT_FOLDER/$UNIT/lock.params"
+echo "locked with $PARAM_OPENER"
+[ "$PARAM_HINT" != fail ] || [ -e "$OPT_FOLDER/mended" ] || { echo "cannot lock with $PARAM_OPENER" >&2; exit 2; }
+`,
   'wait.sh': '#!/bin/bash\nuntil [ -e "$OPT_FOLDER/go" ]; do sleep 0.2; done\n',
   'first.sh': '#!/bin/bash\nmuster-publish leader "$LEADER"\n',
   'burn.sh': '#!/bin/bash\nrm "$OPT_FOLDER/$UNIT/word"\n',
@@ -86,6 +102,22 @@ afterAll(async () => {
   await cloud.stop();
   await stores.stop();
 });
+
+const query = <Row>(sql: string) => cloud.api.app.get(DataSource).query<Row[]>(sql);
+const sealedAndGiven = async () =>
+  (await query<{ n: number }>('select count(*)::int as n from output where given'))[0]!.n;
+
+/** Every row of every table. */
+async function stored(): Promise<string> {
+  const tables = await query<{ name: string }>("select tablename as name from pg_tables where schemaname = 'public'");
+  const rows = await Promise.all(
+    tables.map(({ name }) => query<{ row: string }>(`select t::text as row from "${name}" as t`)),
+  );
+  return rows
+    .flat()
+    .map(({ row }) => row)
+    .join('\n');
+}
 
 const act = (...argv: string[]) => cloud.api.cli(['action', ...argv]);
 
@@ -141,6 +173,42 @@ describe('muster action', () => {
       ['status', 'lab', '--json'],
     ])
       expect(await good(...argv)).not.toContain('sesame');
+  });
+
+  it('takes secret parameters, and keeps them out of all that it shows and stores', async () => {
+    expect(await good('actions', 'list', 'lab')).toMatch(/lock +opener=@FILE \[other=@FILE\] \[hint=string\]/);
+    cloud.write('open', 'hunter2 $(x)\n');
+    const ended = await act('keeper', 'lock', `opener=@${file('open')}`, 'hint=dog');
+    expect(ended).toMatchObject({ code: 0, stdout: '' });
+    for (const unit of ['keeper/0', 'keeper/1']) {
+      expect(readFileSync(file(`kept/${unit}/lock`), 'utf8')).toBe('hunter2 $(x)||dog');
+      const params = JSON.parse(`{${readFileSync(file(`kept/${unit}/lock.params`), 'utf8')}}`) as object;
+      expect(params).toEqual({ params: { opener: 'hunter2 $(x)', other: null, hint: 'dog' } });
+    }
+    const [run] = JSON.parse(await good('runs', '--of', 'lab', '--json')) as Run[];
+    expect(await good('logs', run!.id)).toContain('locked with [masked]');
+    expect(await sealedAndGiven()).toBe(0);
+
+    // One that fails keeps them for a retry, and shows them no more than that.
+    const failing = ['lock', `opener=@${file('open')}`, 'hint=fail'];
+    const failed = await act('keeper/0', ...failing);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).not.toContain('hunter2');
+    expect(await sealedAndGiven()).toBe(1);
+    const [last] = JSON.parse(await good('runs', '--of', 'lab', '--json')) as Run[];
+    expect((await cloud.api.cli(['runs', 'show', last!.id, '--json'])).stdout).toContain('lock');
+    cloud.write('kept/mended', '');
+    await good('retry', last!.id);
+    expect(await sealedAndGiven()).toBe(0);
+
+    // What is refused has been looked at by nobody who knows which are secret.
+    expect((await act('keeper/0', 'lock', 'openr=hunter2', `opener=@${file('open')}`)).code).toBe(2);
+    expect((await act('keeper/0', 'lock', 'hint=x')).stderr).toContain('opener is missing: What opens it');
+    const audit = await good('audit', '--json');
+    expect(audit).toContain('"opener": "(secret)"');
+    expect(audit).toContain('"openr"');
+    for (const text of [audit, await good('runs', '--json'), await good('logs', 'lab'), await stored()])
+      expect(text).not.toContain('hunter2');
   });
 
   it('runs it on all units of an application, each by itself', async () => {

@@ -9,6 +9,7 @@ export const actionParam = z.object({
   choices: z.array(z.string()),
   description: z.string(),
   required: z.boolean(),
+  secret: z.boolean(),
 });
 export type ActionParam = z.infer<typeof actionParam>;
 
@@ -48,7 +49,7 @@ export const actionsRoutes = {
       params: z
         .record(z.string().max(200), z.string().max(65_536))
         .default({})
-        .describe('As written; kept with the run and in the audit'),
+        .describe('As written; kept with the run and in the audit, but for secret ones, which are sealed'),
     }),
     response: z.object({ run }),
     status: 202,

@@ -36,10 +36,11 @@ export class ActionsController {
     @Who() { name: actor }: Principal,
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
-    note.after = wish;
+    const { target, action } = wish;
     return this.started.begin(reference, note, async (deployment) => {
-      const plan = await this.actions.plan(deployment, wish);
-      return (manager) => this.actions.submit(manager, deployment, { ...wish, plan, actor });
+      const { plan, given, shown } = await this.actions.plan(deployment, wish);
+      note.after = { target, action, params: shown };
+      return (manager) => this.actions.submit(manager, deployment, { target, action, plan, given, actor });
     });
   }
 }

@@ -95,8 +95,14 @@ class ActionReader {
     this.checkName(['params', name], name, NAME);
     const param: RoleParam = {
       ...{ type: yaml.type, default: null, description: String(yaml.description) },
-      ...{ choices: (yaml.choices ?? []).map(String), from: null, secret: false, required: yaml.required ?? false },
+      ...{
+        choices: (yaml.choices ?? []).map(String),
+        from: null,
+        secret: yaml.secret ?? false,
+        required: yaml.required ?? false,
+      },
     };
+    if (param.secret) this.checkSecret(name, param, yaml.default !== undefined);
     if (yaml.default === undefined) return param;
     const written = textOf(nodeAt(this.around.root, this.path('params', name, 'default')));
     const read = readOption(param, yaml.default, written);
@@ -106,6 +112,14 @@ class ActionReader {
     if (param.required)
       this.around.diagnostics.error(at, `parameter "${name}" is required and has a default`, 'one of the two');
     return { ...param, default: read };
+  }
+
+  /** What stands in a role is no secret. */
+  private checkSecret(name: string, { type, choices }: RoleParam, hasDefault: boolean): void {
+    const at = this.at('params', name, 'secret');
+    const refuse = (why: string) => this.around.diagnostics.error(at, `parameter "${name}" cannot be secret`, why);
+    if (type !== 'string') refuse('type: string');
+    if (hasDefault || choices.length > 0) refuse('it has no default and no choices then');
   }
 
   private checkAfter(after: readonly string[]): void {
@@ -167,6 +181,18 @@ export function readParams(
   });
   return { values: Object.fromEntries(values), problems };
 }
+
+/** The secrets among the values that were said, by the names under which a step is given them. */
+export function secretsAmong(
+  { params }: Pick<RoleAction, 'params'>,
+  values: Readonly<Record<string, string | number | boolean | null>>,
+): Record<string, string> {
+  const said = Object.entries(values).filter(([name, value]) => params.get(name)?.secret === true && value !== null);
+  return Object.fromEntries(said.map(([name, value]) => [givenName(name), String(value)]));
+}
+
+/** No script can publish under such a name by mistake. */
+export const givenName = (param: string) => `given.${param}`;
 
 function plainOf({ type }: RoleParam, written: string): unknown {
   if (type === 'string') return written;

@@ -21,7 +21,7 @@ export const SEALED_PLACES: readonly SealedPlace[] = [
   column('keys of clouds', 'cloud', 'private_key'),
   column("agents' orders", 'agent_order', 'parameters'),
   column('cloud-init documents', 'metadata_token', 'seed'),
-  column('secrets that steps published', 'output', 'sealed'),
+  column('secrets that steps published, or were given', 'output', 'sealed'),
   {
     what: 'user-data in plans',
     table: 'step',
