@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
+import { Statement } from '../platform/database/index.js';
 
 /** The engine's way to Postgres; the simulator puts kills and pauses between the two. */
 export interface Sql {
@@ -10,12 +12,24 @@ export interface Database extends Sql {
   transaction<Result>(work: (sql: Sql) => Promise<Result>): Promise<Result>;
 }
 
+/** All texts are the program's own, and few: Postgres plans each once a connection. */
+const statements = new Map<string, Statement<object>>();
+
+function statementOf(text: string): Statement<object> {
+  const known = statements.get(text);
+  if (known !== undefined) return known;
+  const name = `pipeline-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
+  const statement = new Statement<object>(name, text);
+  statements.set(text, statement);
+  return statement;
+}
+
 /** Statements in the manager's transaction, or each in its own. */
 export function sqlOf(manager: EntityManager): Sql {
   return {
     manager,
     query: async <Row>(text: string, parameters: readonly unknown[] = []) =>
-      rowsOf<Row>(await manager.query(text, [...parameters])),
+      (await statementOf(text).run(manager, parameters)) as Row[],
   };
 }
 
@@ -24,13 +38,6 @@ export function databaseOf(dataSource: DataSource): Database {
     ...sqlOf(dataSource.manager),
     transaction: (work) => dataSource.transaction((manager) => work(sqlOf(manager))),
   };
-}
-
-/** TypeORM gives rows for select and insert, but [rows, count] for update and delete. */
-function rowsOf<Row>(result: unknown): Row[] {
-  if (!Array.isArray(result)) return [];
-  const [rows, count] = result as [unknown, unknown];
-  return result.length === 2 && Array.isArray(rows) && typeof count === 'number' ? (rows as Row[]) : (result as Row[]);
 }
 
 /** True for an error of Postgres with this code; `23505` is a unique violation. */

@@ -83,10 +83,15 @@ async function end(sql: Sql, claim: Claim, now: Date, result: StepEnd): Promise<
        update step set status = $4, finished_at = $5, failure = $6, reason = $7, hint = $8, note = $9,
          percent = case when $4 = 'succeeded' then 100 else percent end,
          lease_until = null, lease_owner = null, ring_at = null, not_before = null, attempt_started_at = null
-       where ${FENCED} returning id, attempt
+       where ${FENCED} returning id, attempt, run_id, key
      ), closed as (
        update attempt set finished_at = $5, outcome = $10, failure = $6, reason = $7, exit_code = $11, fence = $3
        from ended where attempt.step_id = ended.id and attempt.number = ended.attempt
+     ), told as (
+       insert into event (at, kind, message, run_id, step_id, subject_kind, subject_id, data)
+       select $5, 'step.' || $4, $12::text, run_id, id, $13::text, $14::text,
+         jsonb_build_object('key', key, 'attempt', attempt)
+       from ended
      )
      select id from ended`,
     [
@@ -99,24 +104,12 @@ async function end(sql: Sql, claim: Claim, now: Date, result: StepEnd): Promise<
       result.note,
       result.outcome,
       result.exitCode,
+      result.reason ?? result.note ?? claim.title,
+      claim.subjectKind,
+      claim.subjectId,
     ],
   );
   if (rows.length === 0) throw new SupersededError(claim);
-  const message = result.reason ?? result.note ?? claim.title;
-  await tell(sql, claim, now, `step.${result.status}`, message);
-}
-
-async function tell(sql: Sql, claim: Claim, now: Date, kind: string, message: string): Promise<void> {
-  await appendEvents(sql, now, [
-    {
-      kind,
-      message,
-      runId: claim.runId,
-      stepId: claim.stepId,
-      subject: { kind: claim.subjectKind, id: claim.subjectId },
-      data: { key: claim.key, attempt: claim.attempt },
-    },
-  ]);
 }
 
 async function putOff(sql: Sql, claim: Claim, times: { notBefore: Date; ringAt: Date }): Promise<number> {
@@ -153,7 +146,16 @@ async function closeForRetry(
   );
   const row = rows[0];
   if (row === undefined) throw new SupersededError(claim);
-  await tell(sql, claim, now, 'step.retrying', verdict.reason);
+  await appendEvents(sql, now, [
+    {
+      kind: 'step.retrying',
+      message: verdict.reason,
+      runId: claim.runId,
+      stepId: claim.stepId,
+      subject: { kind: claim.subjectKind, id: claim.subjectId },
+      data: { key: claim.key, attempt: claim.attempt },
+    },
+  ]);
   return row.delivery;
 }
 

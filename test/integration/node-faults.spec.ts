@@ -105,6 +105,16 @@ describe('a script that leaves processes behind', () => {
     expect(status).toBe('succeeded');
     expect(await node.logOf(id)).toMatch(/^over\n/);
   });
+
+  it('leaves a daemon that goes on writing to that output alone', async () => {
+    const path = file();
+    const talk = `while :; do echo still here; echo $$ >>${path}; sleep 0.2; done`;
+    const id = await start(`setsid sh -c '${talk}' & until [ -s ${path} ]; do sleep 0.1; done`);
+    expect((await over(id)).status).toBe('succeeded');
+    const before = pidsIn(path).length;
+    await eventually('it went on', () => pidsIn(path).length > before + 3);
+    process.kill(Number(pidsIn(path)[0]), 'SIGKILL');
+  });
 });
 
 describe('a script that floods its log', () => {

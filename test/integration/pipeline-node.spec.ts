@@ -147,6 +147,21 @@ describe('a script on a node', () => {
     for (const pid of readFileSync(file, 'utf8').trim().split('\n')) expect(isAlive(pid)).toBe(false);
   });
 
+  it('that is over soon is one delivery, and asked nothing a second time', async () => {
+    const run = await node.submit({ input: { script: 'sleep 0.7' } });
+    const view = await node.over(run.id);
+    expect(view.status).toBe('succeeded');
+    expect(readFileSync(join(journalOf(view.steps[0]!.executionId!), 'fence'), 'utf8')).toBe('1\n');
+  });
+
+  it('on a node without Perl fails for good, and says so', async () => {
+    await node.end();
+    node.begin({ node: { environment: { ...node.sshd.runnerEnvironment, PATH: '/nowhere' } } });
+    const view = await node.over((await node.submit({ retries: 3, input: { script: 'true' } })).id);
+    expect(view.steps[0]).toMatchObject({ status: 'failed', attempt: 1, hint: 'apt-get install perl-base' });
+    expect(view.steps[0]!.reason).toMatch(/^cannot start the step on its node, which has no Perl/);
+  });
+
   it('that stalls is stopped and started again, up to its retries', async () => {
     const count = counter();
     const run = await node.submit({ stallSeconds: 2, retries: 1, input: { script: `echo once >>${count}; sleep 60` } });

@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { MusterError } from '../../error.js';
-import { quoteArgument, type RemoteShell } from '../../platform/remote/index.js';
+import type { RemoteExecOptions, RemoteResult, RemoteShell } from '../../platform/remote/index.js';
 import type { NodeSystem } from './package-source.js';
 import { runner } from './runner.js';
 import { tarOf } from './tar.js';
@@ -66,9 +66,9 @@ export interface DetachedStepOptions {
   logBytes?: number;
 }
 
-const EXIT = { noRunner: 90, fenceRefused: 92 } as const;
+const FENCE_REFUSED = 92;
 const OPERATION_TIMEOUT_MS = 45_000;
-const START_WAIT_SECONDS = '0.5';
+const START_WAIT_SECONDS = '2';
 const CHECK_TIMEOUT_MS = 90_000;
 const DEFAULT_LOG_BYTES = 16 * 1024 * 1024;
 /** Reading gigabytes from a slow disk takes minutes. */
@@ -90,7 +90,10 @@ export class DetachedStep {
     return parseState(await this.operate('status', [String(logOffset)], { signal, readOnly: true }));
   }
 
-  /** Starts the nth start, unless it runs or was started before; answers when it is over, or half a second later. */
+  /**
+   * Starts the nth start, unless it runs or was started before; answers when it is over, after half a second with what it
+   * has said by then, or after two.
+   */
   async start(number: number, files: StepFiles, logOffset = 0, signal?: AbortSignal): Promise<NodeState> {
     const stdin = pack(files);
     const logBytes = this.options.logBytes ?? DEFAULT_LOG_BYTES;
@@ -170,38 +173,25 @@ export class DetachedStep {
     options: { stdin?: Buffer | Readable; signal?: AbortSignal | undefined; readOnly?: boolean; timeoutMs?: number },
   ): Promise<string> {
     const { id, fence } = this.execution;
-    const argv = [
-      ...this.command('[ -f "$0" ] || exit 90; exec sh "$0" "$@"'),
-      ...[this.runnerPath(), operation, id, String(fence), ...parameters],
-    ];
+    const parametersOfAll = [operation, id, String(fence), ...parameters];
     const execOptions = { timeoutMs: OPERATION_TIMEOUT_MS, ...options };
-    let result = await this.shell.exec(argv, execOptions);
-    if (result.code === EXIT.noRunner) {
-      await this.install(options.signal);
-      result = await this.shell.exec(argv, execOptions);
-    }
+    let result = await this.shell.exec([...this.perl(), this.runnerPath(), ...parametersOfAll], execOptions);
+    if (isWithoutRunner(result) && !(options.stdin instanceof Readable))
+      result = await this.installAndRun(parametersOfAll, execOptions);
     if (result.code === 0) return result.stdout;
-    const reason = result.stderr.trim().split('\n').slice(-3).join(' | ');
-    if (result.code === EXIT.fenceRefused) throw new FenceRefusedError(reason);
-    throw new MusterError(
-      'unavailable',
-      `cannot ${operation} the step on its node: ${reason} (code ${result.code ?? 'none'})`,
-    );
+    throw errorOf(operation, result);
   }
 
-  private async install(signal?: AbortSignal): Promise<void> {
-    const script =
-      'set -e; umask 022; mkdir -p "$(dirname "$0")"; cat >"$0.$$"; mv -f "$0.$$" "$0"; chmod 700 "$(dirname "$(dirname "$0")")/steps" 2>/dev/null || true';
-    const argv = [...this.command(script), this.runnerPath()];
-    const result = await this.shell.exec(argv, { stdin: runner.text, ...(signal === undefined ? {} : { signal }) });
-    if (result.code === 0) return;
-    throw new MusterError('unavailable', `cannot put the step runner on the node: ${result.stderr.trim()}`);
+  private installAndRun(parameters: readonly string[], options: RemoteExecOptions): Promise<RemoteResult> {
+    const text = Buffer.from(runner.text);
+    const argv = [...this.perl(), '-e', INSTALL, this.runnerPath(), String(text.length), ...parameters];
+    const rest = options.stdin instanceof Buffer ? options.stdin : Buffer.alloc(0);
+    return this.shell.exec(argv, { ...options, stdin: Buffer.concat([text, rest]) });
   }
 
-  private command(script: string): string[] {
+  private perl(): string[] {
     const environment = Object.entries(this.options.environment ?? {}).map(([name, value]) => `${name}=${value}`);
-    const env = environment.length === 0 ? [] : ['env', ...environment];
-    return [...(this.options.prefix ?? []), ...env, 'sh', '-c', script];
+    return [...(this.options.prefix ?? []), ...(environment.length === 0 ? [] : ['env', ...environment]), 'perl'];
   }
 
   private runnerPath(): string {
@@ -211,6 +201,32 @@ export class DetachedStep {
   private root(): string {
     return this.options.environment?.MUSTER_ROOT ?? '/var/lib/muster';
   }
+}
+
+/**
+ * Puts the runner, whose size is given, from standard input in its place, and gives the rest of the input to it. Called as
+ * `PATH SIZE ARGUMENT…`.
+ */
+const INSTALL = [
+  'umask 022; my ($path, $size, $text) = (shift, shift, "")',
+  'while (length $text < $size) { sysread STDIN, $text, $size - length $text, length $text or die "it is cut off\\n" }',
+  'for (my $at = 0; ($at = index $path, "/", $at + 1) > 0;) { mkdir substr $path, 0, $at }',
+  'open my $file, ">", "$path.$$" or die "$path: $!\\n"',
+  'print $file $text and close $file and rename "$path.$$", $path or die "$path: $!\\n"',
+  'exec "perl", $path, @ARGV',
+].join(';');
+
+/** Perl says so itself, in English whatever the locale (perldiag). */
+const isWithoutRunner = ({ code, stderr }: RemoteResult) => code === 2 && stderr.includes("Can't open perl script");
+
+function errorOf(operation: string, { code, stderr }: RemoteResult): Error {
+  const reason = stderr.trim().split('\n').slice(-3).join(' | ');
+  if (code === FENCE_REFUSED) return new FenceRefusedError(reason);
+  if (/\bperl['’]?: .*(not found|No such file)/.test(reason))
+    return new MusterError('invalid', `cannot ${operation} the step on its node, which has no Perl: ${reason}`, {
+      hint: 'apt-get install perl-base',
+    });
+  return new MusterError('unavailable', `cannot ${operation} the step on its node: ${reason} (code ${code ?? 'none'})`);
 }
 
 /** Names in the archive are ours; the paths they go to are in `index`. */
@@ -249,7 +265,7 @@ function longValues(environment: Readonly<Record<string, string>>): string[] {
     .map(({ name }) => name);
 }
 
-/** A long value is a file beside; `NAME_FILE` says where. */
+/** Each ends with a NUL. After `=` it is as it stands; after `/` it is a file of the journal: a long value, as `NAME_FILE`. */
 function environmentFile(environment: Readonly<Record<string, string>>, long: readonly string[]): string {
   return Object.entries(environment)
     .map(([name, value]) => {
@@ -260,8 +276,7 @@ function environmentFile(environment: Readonly<Record<string, string>>, long: re
         throw new MusterError('invalid', `cannot set ${name} in the environment: its value holds a NUL`);
       }
       const number = long.indexOf(name);
-      // The runner reads this file with the folder as $1.
-      return number < 0 ? `export ${name}=${quoteArgument(value)}\n` : `export ${name}_FILE="$1/value-${number}"\n`;
+      return number < 0 ? `=${name}=${value}\0` : `/${name}_FILE=value-${number}\0`;
     })
     .join('');
 }

@@ -13,7 +13,7 @@ import {
 } from './detached-step.js';
 import { exitOutcome } from './exit-code.js';
 import { withNode, type NodeDirectory } from './node-directory.js';
-import { publishedBy, type PublishedValues } from './output-file.js';
+import { publishedBy, secretsSoFar, type PublishedValues } from './output-file.js';
 import { withPackages, type PackageSet, type PackageSource } from './package-source.js';
 
 /** Input of a step of the kind `node.script`. */
@@ -135,7 +135,7 @@ export class NodeScriptHandler implements StepHandler {
     state: NodeState,
   ): Promise<void> {
     Object.assign(notes, { unreachable: 0, unreachableAt: null });
-    context.mask(Object.values(secretsSoFar(input, state.output)));
+    context.mask(Object.values(secretsSoFar(input.secrets, state.output)));
     await this.copyLog(context, step, state);
     await markProgress(context, notes, state);
     await markTalk(context, notes, state);
@@ -160,7 +160,8 @@ export class NodeScriptHandler implements StepHandler {
     const set = await this.packagesFor(context, input, step);
     const artifacts = [...(input.artifacts ?? []), ...(set === null ? [] : [set.index, ...set.packages])];
     notes.sending = artifacts.length > 0;
-    await save(context, notes);
+    // The next start finds the first one without a note; but a check is not to be asked while the script runs.
+    if (notes.wanted > 1 || notes.sending || input.checkScript !== undefined) await save(context, notes);
     if (notes.sending) {
       if (!(await pushArtifacts(this.needs.artifacts, context, step, artifacts))) return { kind: 'again', afterMs: 0 };
       notes.sending = false;
@@ -374,15 +375,6 @@ async function tellUndeclared(context: StepContext, input: Input, { outputs }: P
   await context.note(
     `[muster: it published ${list}, which is given to nobody: role.yaml says no publishes: [${list}]]\n`,
   );
-}
-
-/** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
-function secretsSoFar(input: Input, output: Buffer): Record<string, string> {
-  try {
-    return publishedBy(input.secrets, output.subarray(0, output.lastIndexOf('\n') + 1)).secretOutputs;
-  } catch {
-    return {};
-  }
 }
 
 function filesOf(input: Input, script: string, context: StepContext, notes: Notes, step: DetachedStep): StepFiles {

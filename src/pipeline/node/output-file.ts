@@ -83,3 +83,12 @@ export function publishedBy(secrets: readonly string[] | undefined, output: Buff
     secretOutputs: { ...Object.fromEntries(open.filter(isSecret)), ...published.secretOutputs },
   };
 }
+
+/** While the script runs, the file may be half written: its secrets count as soon as they can be read. */
+export function secretsSoFar(declared: readonly string[] | undefined, output: Buffer): Record<string, string> {
+  try {
+    return publishedBy(declared, output.subarray(0, output.lastIndexOf('\n') + 1)).secretOutputs;
+  } catch {
+    return {};
+  }
+}
