@@ -4,7 +4,7 @@ import { MetalProvider } from '../clouds/metal/metal.provider.js';
 import type { ImagesService } from '../images/index.js';
 import type { ClaimsService } from '../machines/index.js';
 import type { SubnetService } from '../networks/index.js';
-import { step } from '../plan/index.js';
+import { checkPlan, step } from '../plan/index.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import type { ContainerScripts } from './containers/container-steps.js';
 import { deploymentPlan, hashOfPlan, leaving, withoutClones } from './deployment-plan.js';
@@ -154,6 +154,28 @@ describe('containers', () => {
     const after = ['lxd/0:install', 'fan/0:configure'];
     const steps = order(planOf(request('0'), inside('0/lxd/a-0', { hasEngine: true, onFan: true, after })));
     expect(steps[0]).toBe('node/0:prepare <- node/0:ready,lxd/0:install');
+  });
+
+  it('go with a host that is made anew, once the units have left, and are made on it again', () => {
+    const nodes = [leaving(node('0')), { ...leaving(node('0/lxd/a-0')), hostNodeId: 'id-0' }];
+    const removals = [step({ key: 'remove/lxd/0:forget', kind: 'deployment.forget-unit', title: 'forget it' })];
+    const replaced = { nodes, isLost: false };
+    const requests = [request('0'), inside('0/lxd/a-0')];
+    const parts = { requests, existing: new Map(), unitSteps: [unitStep], removals, replaced };
+    const steps = order(deploymentPlan({ ...parts, provider: withContainers }));
+    expect(steps.filter((line) => /^node\/0(\/lxd\/a-0)?:(release|delete|forget|make|create) /.test(line))).toEqual([
+      'node/0:release <- remove/lxd/0:forget,node/0/lxd/a-0:forget',
+      'node/0:forget <- node/0:release',
+      'node/0/lxd/a-0:delete <- remove/lxd/0:forget',
+      'node/0/lxd/a-0:forget <- node/0/lxd/a-0:delete',
+      'node/0:make <- node/0:forget,node/0/lxd/a-0:delete',
+      'node/0/lxd/a-0:create <- node/0:ready,node/0:image-debian-12,node/0/lxd/a-0:forget',
+    ]);
+    const metal = new MetalProvider({} as ClaimsService, {} as ImagesService, {} as SubnetService);
+    const machines = { nodes: nodes.map((each) => ({ ...each, machineId: 'm1' })), isLost: false };
+    const onMetal = new ContainerProvider(metal, scripts, 'd1');
+    const plan = deploymentPlan({ ...parts, replaced: machines, provider: onMetal });
+    expect(checkPlan(plan, () => true)).toEqual([]);
   });
 
   it('go before their host; where that is lost they are forgotten with it', () => {
