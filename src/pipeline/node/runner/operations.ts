@@ -49,14 +49,15 @@ sub supervise { # TRY LOG_BYTES: runs the script to its end; gives its ear
     $beyond += length $said;
     $tail .= $said;
     substr($tail, 0, -65536) = '' if length $tail > 65536;
-    write_file("$dir/log.beyond", "$beyond\n") if time != $told;
+    # A disk that is full is the script's trouble, and not the end of who watches it.
+    eval { write_file("$dir/log.beyond", "$beyond\n") } if time != $told;
     $told = time;
   };
   pipe my $from, my $to or die "cannot make a pipe: $!\n";
   my $ear = {pipe => $from, take => $take};
   my $child = run_script($dir, $to);
   close $to;
-  write_file("$dir/pgid", "$child\n");
+  eval { write_file("$dir/pgid", "$child\n") };
   my $code = until_end($child, $ear);
   my $ended = end_session($child, $ear);
   hear_rest($ear);
