@@ -33,9 +33,9 @@ sub write_file { # PATH TEXT [MODE]
   print $file $text and close $file or die "cannot write $path: $!\n";
 }
 
-sub make_durable { # PATH
+sub make_durable { # PATH: of a file; of a folder its names
   return system 'sync', $_[0] unless $fsync;
-  open my $file, '+<', $_[0] or return;
+  open my $file, '<', $_[0] or return;
   syscall $fsync, fileno $file;
 }
 

@@ -112,8 +112,10 @@ sub start { # TRY STEP LOG_BYTES OFFSET WAIT
   unpack_files($dir, $archive);
   unlink map "$dir/$_", qw(exit pgid progress output cancelled reboot unchanged log.beyond) if $tried;
   write_file("$dir/step", "$step\n");
-  record('boot_id', $boot);
+  write_file("$dir/boot_id", "$boot\n"); # a power cut that loses it ends the boot as well
+  # One that lost this would have the step begin a second time.
   record('try', $try);
+  make_durable($dir);
   my $alive = lock_within("$dir/alive", 20) or stop(91, 'the last start does not end');
   pipe my $over, my $running or die "cannot make a pipe: $!\n";
   beside(sub {
