@@ -96,6 +96,11 @@ export interface CloudProvider {
   planRemoval(node: ExistingNode, after: string[]): StepSpec[];
   /** Lets a node go that cannot be reached: nothing is asked of it. */
   planAbandonment(node: ExistingNode, after: string[]): StepSpec[];
+  /**
+   * Lets a node go that cannot be reached and that another takes the place of, with what would be taken for that other one.
+   * Absent: {@link planAbandonment} is enough.
+   */
+  planClearance?(node: ExistingNode, after: string[]): StepSpec[];
   /** Whether the node lives on when it is given back: what roles laid on it has to be removed by their own steps. */
   outlives(node: ExistingNode): boolean;
   /** What the removal of a node does, for the question before the run; `isLost`: by {@link planAbandonment}. */

@@ -7,7 +7,7 @@ import type { SubnetService } from '../networks/index.js';
 import { checkPlan, step } from '../plan/index.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import type { ContainerScripts } from './containers/container-steps.js';
-import { deploymentPlan, hashOfPlan, leaving, withoutClones } from './deployment-plan.js';
+import { deploymentPlan, destroyedWith, hashOfPlan, leaving, withoutClones } from './deployment-plan.js';
 import type { Node } from './node.entity.js';
 import { teardownPlan } from './teardown-plan.js';
 
@@ -176,6 +176,39 @@ describe('containers', () => {
     const onMetal = new ContainerProvider(metal, scripts, 'd1');
     const plan = deploymentPlan({ ...parts, replaced: machines, provider: onMetal });
     expect(checkPlan(plan, () => true)).toEqual([]);
+  });
+
+  it('leave nothing that the next one would take up, where one is replaced unreached', () => {
+    const lxd: CloudProvider = {
+      ...provider,
+      kind: 'lxd',
+      planClearance: ({ key }, after) => [
+        step({ key: `node/${key}:delete`, kind: 'fake.delete', title: 'delete it', after, destructive: true }),
+      ],
+      removalOf: ({ name }) => ({ change: `delete ${name}`, destroys: [name] }),
+    };
+    const onLxd = new ContainerProvider(lxd, scripts, 'd1');
+    const [host, one] = [leaving(node('0')), { ...leaving(node('0/lxd/a-0')), hostNodeId: 'id-0' }];
+    const requests = [request('0'), inside('0/lxd/a-0')];
+    const gone = (nodes: (typeof host)[], existing = new Map<string, Node>()) => {
+      const replaced = { nodes, isLost: true };
+      const plan = deploymentPlan({ requests, existing, unitSteps: [], replaced, provider: onLxd });
+      const steps = order(plan).filter((line) => /:(delete|forget|make|create) /.test(line));
+      return { steps, destroys: destroyedWith(replaced, onLxd) };
+    };
+    expect(gone([host, one])).toEqual({
+      steps: [
+        'node/0:delete <- node/0/lxd/a-0:forget',
+        'node/0:forget <- node/0:delete',
+        'node/0/lxd/a-0:forget <- ',
+        'node/0:make <- node/0:forget',
+        'node/0/lxd/a-0:create <- node/0:ready,node/0:image-debian-12,node/0/lxd/a-0:forget',
+      ],
+      destroys: ['host-0'],
+    });
+    const { steps, destroys } = gone([one], new Map([['0', node('0')]]));
+    expect(steps[0]).toBe('node/0/lxd/a-0:delete <- ');
+    expect(destroys).toEqual(['container host-0/lxd/a-0 with all that is in it']);
   });
 
   it('go before their host; where that is lost they are forgotten with it', () => {

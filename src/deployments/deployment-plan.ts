@@ -10,7 +10,7 @@ export const nodeReady = (key: string) => `node/${key}:ready`;
 /** Nodes that others take the place of. */
 export interface Replaced {
   nodes: readonly ExistingNode[];
-  /** They are let go unreached; else what is on them leaves, and they are given back. */
+  /** They are let go, and nothing is asked of them; else what is on them leaves, and they are given back. */
   isLost: boolean;
 }
 
@@ -61,9 +61,33 @@ export function withoutClones(nodes: readonly Node[], requests: readonly { key: 
   return nodes.filter(({ cloneOf, hostNodeId }) => cloneOf === null || !staying.has(hostNodeId ?? ''));
 }
 
-function replacedSteps({ nodes, isLost }: Replaced, provider: CloudProvider, left: string[]): StepSpec[] {
-  const lost = new Set(isLost ? nodes.map(({ key }) => key) : []);
-  return allRemovals(nodes, provider, () => (isLost ? [] : left), lost);
+function replacedSteps(replaced: Replaced, provider: CloudProvider, left: string[]): StepSpec[] {
+  const { nodes, isLost } = replaced;
+  if (!isLost) return allRemovals(nodes, provider, () => left, new Set());
+  const lost = new Set(nodes.map(({ key }) => key));
+  return allRemovals(
+    nodes,
+    provider,
+    () => [],
+    lost,
+    (node, after) => clearance(node, replaced, provider, after),
+  );
+}
+
+/** How a node goes that is replaced unreached: what is on another one that is replaced goes with that. */
+function clearance(node: ExistingNode, { nodes }: Replaced, provider: CloudProvider, after: string[]): StepSpec[] {
+  const goesWithHost = nodes.some(({ nodeId }) => nodeId !== null && nodeId === node.hostNodeId);
+  const own = goesWithHost ? undefined : provider.planClearance?.(node, after);
+  return own ?? provider.planAbandonment(node, after);
+}
+
+/** What is destroyed with nodes that others take the place of. */
+export function destroyedWith(replaced: Replaced, provider: CloudProvider): string[] {
+  const { nodes, isLost } = replaced;
+  const going = isLost
+    ? nodes.filter((node) => clearance(node, replaced, provider, []).some((each) => each.destructive))
+    : nodes;
+  return going.flatMap((node) => provider.removalOf(node, false).destroys);
 }
 
 /** What makes a node waits until the one before it under its key is let go. */
@@ -123,8 +147,7 @@ export function leaving({ id, key, name, machineId, hostNodeId }: Node): Existin
   return { key, name, nodeId: id, machineId, hostNodeId };
 }
 
-function removalSteps(node: ExistingNode, provider: CloudProvider, after: string[], isLost = false): StepSpec[] {
-  const steps = isLost ? provider.planAbandonment(node, after) : provider.planRemoval(node, after);
+function removalSteps(node: ExistingNode, steps: StepSpec[], after: string[]): StepSpec[] {
   if (node.nodeId === null) return steps;
   const forget = step({
     key: `node/${node.key}:forget`,
@@ -143,6 +166,7 @@ export function allRemovals(
   provider: CloudProvider,
   afterOf: (node: ExistingNode) => string[],
   lost: ReadonlySet<string>,
+  letGo = (node: ExistingNode, after: string[]) => provider.planAbandonment(node, after),
 ): StepSpec[] {
   const lostIds = new Set(nodes.filter(({ key }) => lost.has(key)).map(({ nodeId }) => nodeId));
   const isLost = ({ key, hostNodeId }: ExistingNode) =>
@@ -150,7 +174,8 @@ export function allRemovals(
   return nodes.flatMap((node) => {
     const inside = nodes.filter(({ hostNodeId }) => node.nodeId !== null && hostNodeId === node.nodeId);
     const before = [...afterOf(node), ...inside.map(({ key }) => `node/${key}:forget`)];
-    return removalSteps(node, provider, before, isLost(node));
+    const steps = isLost(node) ? letGo(node, before) : provider.planRemoval(node, before);
+    return removalSteps(node, steps, before);
   });
 }
 

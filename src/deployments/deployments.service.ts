@@ -7,7 +7,7 @@ import { RunsService, type PlanEstimate, type RunEntity } from '../pipeline/inde
 import type { JsonObject, Plan } from '../plan/index.js';
 import type { RemoteTarget } from '../platform/remote/index.js';
 import type { CompiledDeployment } from './compile-deployment.js';
-import { hashOfPlan, leaving } from './deployment-plan.js';
+import { destroyedWith, hashOfPlan, leaving } from './deployment-plan.js';
 import { DeploymentPlanner, surplusOf, type Prepared, type UpRequest, type Wanted } from './deployment-planner.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment } from './deployment.entity.js';
@@ -89,7 +89,7 @@ export class DeploymentsService {
       changes: changesOf(prepared, diff, previews),
       destroys: [
         ...previews.flatMap((preview) => preview.wipes),
-        ...(replaced.isLost ? [] : replaced.nodes.flatMap((node) => provider.removalOf(node, false).destroys)),
+        ...destroyedWith(replaced, provider),
         ...surplusOf(prepared).flatMap((node) => provider.removalOf(leaving(node), false).destroys),
       ],
       diff,

@@ -39,12 +39,24 @@ describe.skipIf(isLxdMissing)('a computer where muster never ran', () => {
     expect(await muster('exec', 'ubuntu:ubuntu/0', '--', 'cat', '/etc/os-release')).toContain('bookworm');
   });
 
+  const birth = () =>
+    (JSON.parse(computer.lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster')) as { created_at: string })
+      .created_at;
+
   it('does nothing the second time', async () => {
-    const before = computer.lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster');
+    const before = birth();
     await muster('up', 'ubuntu', '--on', 'localhost', '--base', 'debian@12', '--yes');
-    expect(JSON.parse(computer.lxd.lxc('query', '/1.0/instances/ubuntu-ubuntu-0?project=muster'))).toMatchObject({
-      created_at: (JSON.parse(before) as { created_at: string }).created_at,
-    });
+    expect(birth()).toBe(before);
+  });
+
+  it.each([
+    ['up', 'ubuntu', '--on', 'localhost', '--base', 'debian@12', '--replace', 'ubuntu-0'],
+    ['retry', 'ubuntu', '--replace', 'ubuntu-0'],
+  ])('makes the node anew by `%s %s`', async (...argv) => {
+    const before = birth();
+    expect(await muster(...argv, '--yes')).toContain('container ubuntu-ubuntu-0 with all that is in it');
+    expect(birth()).not.toBe(before);
+    expect(await muster('exec', 'ubuntu:ubuntu/0', '--', 'cat', '/etc/os-release')).toContain('bookworm');
   });
 
   // Here, because a server and LXD of their own would take twice as long.

@@ -145,6 +145,11 @@ export class LxdProvider implements CloudProvider {
     return [];
   }
 
+  /** The next container has the same name. LXD is asked, not the container. */
+  planClearance(node: ExistingNode, after: string[]): StepSpec[] {
+    return this.planRemoval(node, after);
+  }
+
   /** The container is deleted. */
   outlives(): boolean {
     return false;

@@ -81,6 +81,12 @@ export class ContainerProvider implements CloudProvider {
     return isOnHost(node) ? [] : this.cloud.planAbandonment(node, after);
   }
 
+  /** Of a container its host is asked. */
+  planClearance(node: ExistingNode, after: string[]): StepSpec[] {
+    if (isOnHost(node)) return this.planRemoval(node, after);
+    return this.cloud.planClearance?.(node, after) ?? this.cloud.planAbandonment(node, after);
+  }
+
   outlives(node: ExistingNode): boolean {
     return !isOnHost(node) && this.cloud.outlives(node);
   }
