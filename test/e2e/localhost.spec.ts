@@ -54,7 +54,7 @@ describe.skipIf(isLxdMissing)('a computer where muster never ran', () => {
     ['retry', 'ubuntu', '--replace', 'ubuntu-0'],
   ])('makes the node anew by `%s %s`', async (...argv) => {
     const before = birth();
-    expect(await muster(...argv, '--yes')).toContain('container ubuntu-ubuntu-0 with all that is in it');
+    await muster(...argv, '--yes');
     expect(birth()).not.toBe(before);
     expect(await muster('exec', 'ubuntu:ubuntu/0', '--', 'cat', '/etc/os-release')).toContain('bookworm');
   });
