@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import { MusterError, type ErrorKind } from '../../error.js';
 import { exchange, placeOf, type LxdEndpoint, type LxdRequest, type LxdResponse } from './lxd-http.js';
@@ -26,6 +27,10 @@ const operation = z.object({
 const SUCCESS = 200;
 /** One wait at LXD; it answers at the end of this as well. */
 const WAIT_SECONDS = 20;
+
+const FILE_HELPER = 'forkfile.sock';
+const FILE_TRIES = 20;
+const FILE_PAUSE_MS = 250;
 
 const KINDS: Record<number, ErrorKind> = {
   400: 'invalid',
@@ -101,25 +106,26 @@ export class LxdClient {
       'content-type': 'application/octet-stream',
       'content-length': body.length,
     };
-    await this.answer({ method: 'POST', path: fileUrl(instance, path), headers, body, signal });
+    await this.answerOfFile({ method: 'POST', path: fileUrl(instance, path), headers, body, signal });
   }
 
   async makeFolder(instance: string, path: string, how: FileMode = {}, signal?: AbortSignal): Promise<void> {
     const headers = { ...ownerOf(how, 'directory'), 'content-length': 0 };
-    await this.answer({ method: 'POST', path: fileUrl(instance, path), headers, signal });
+    await this.answerOfFile({ method: 'POST', path: fileUrl(instance, path), headers, signal });
   }
 
   async makeLink(instance: string, path: string, target: string, signal?: AbortSignal): Promise<void> {
     const body = Buffer.from(target);
     const headers = { ...ownerOf({}, 'symlink'), 'content-length': body.length };
-    await this.answer({ method: 'POST', path: fileUrl(instance, path), headers, body, signal });
+    await this.answerOfFile({ method: 'POST', path: fileUrl(instance, path), headers, body, signal });
   }
 
   /** A file's content, or null where there is none. */
   async readFile(instance: string, path: string, signal?: AbortSignal): Promise<string | null> {
-    const response = await this.exchange({ method: 'GET', path: fileUrl(instance, path), signal });
+    const asked = { method: 'GET', path: fileUrl(instance, path), signal };
+    const response = await this.exchangeFile(asked);
     if (response.status === 404) return null;
-    if (response.status !== 200) throw this.refusal(response, fileUrl(instance, path));
+    if (response.status !== 200) throw this.refusal(response, asked.path);
     return response.body.toString('utf8');
   }
 
@@ -143,7 +149,14 @@ export class LxdClient {
   }
 
   private async answer(request: LxdRequest): Promise<Envelope> {
-    const response = await this.exchange(request);
+    return this.read(request, await this.exchange(request));
+  }
+
+  private async answerOfFile(request: LxdRequest): Promise<Envelope> {
+    return this.read(request, await this.exchangeFile(request));
+  }
+
+  private read(request: LxdRequest, response: LxdResponse): Envelope {
     const read = envelope.safeParse(parseJson(response.body));
     if (read.success && read.data.type !== 'error') return read.data;
     throw this.refusal(response, request.path);
@@ -158,6 +171,18 @@ export class LxdClient {
       KINDS[code] ?? 'internal',
       `cannot use ${path.split('?')[0] ?? ''} at ${place}: LXD ${words}`,
     );
+  }
+
+  /**
+   * LXD leaves the files of a container to a helper that ends when it has nothing to do; asked at that moment, LXD finds its
+   * socket gone. All that is asked about files may be asked again.
+   */
+  private async exchangeFile(request: LxdRequest): Promise<LxdResponse> {
+    for (let tries = 1; ; tries += 1) {
+      const response = await this.exchange(request);
+      if (tries === FILE_TRIES || response.status !== 500 || !response.body.includes(FILE_HELPER)) return response;
+      await setTimeout(FILE_PAUSE_MS, undefined, { signal: request.signal });
+    }
   }
 
   private exchange(request: LxdRequest): Promise<LxdResponse> {
