@@ -13,6 +13,8 @@ import {
 import { MusterError } from '../error.js';
 import { RunsService, type NewRun, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
+import type { Settings } from '../platform/config/index.js';
+import { SETTINGS } from '../platform/index.js';
 import { afterAnswers } from './answering-nodes.js';
 import { placeOptions, type CompiledDeployment } from './compile-deployment.js';
 import { DeploymentRecords } from './deployment-records.js';
@@ -51,6 +53,7 @@ export class ActionsService {
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(StandingState) private readonly state: StandingState,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
+    @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   /** In the order of the bundle; of one application only, where one is named. Throws where there is no such. */
@@ -91,6 +94,7 @@ export class ActionsService {
       plan: afterAnswers(
         plan,
         nodes.filter(({ key }) => units.some(({ node }) => node === key)),
+        this.settings.pipeline.answerSeconds,
       ),
       given: Object.fromEntries(plan.steps.flatMap((step) => (step.given === undefined ? [] : [[step.key, secrets]]))),
       shown: Object.fromEntries(

@@ -5,6 +5,8 @@ import { compileVerify } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import { RunsService, type RunEntity } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
+import type { Settings } from '../platform/config/index.js';
+import { SETTINGS } from '../platform/index.js';
 import { afterAnswers } from './answering-nodes.js';
 import { placeOptions } from './compile-deployment.js';
 import { DeploymentRecords } from './deployment-records.js';
@@ -19,6 +21,7 @@ export class VerifyService {
     @Inject(RunsService) private readonly runs: RunsService,
     @Inject(StandingState) private readonly state: StandingState,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
+    @Inject(SETTINGS) private readonly settings: Settings,
   ) {}
 
   /** What runs the checks of the bundle and its roles once more, as soon as every node has answered. */
@@ -37,6 +40,7 @@ export class VerifyService {
     return afterAnswers(
       plan,
       nodes.filter(({ cloneOf }) => cloneOf === null),
+      this.settings.pipeline.answerSeconds,
     );
   }
 

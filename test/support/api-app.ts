@@ -31,6 +31,7 @@ export class ApiApp {
     log: Logger = silentLogger,
     /** With `api` alone nothing takes steps: what a run does is then the test's choice. */
     roles = 'api',
+    environment: NodeJS.ProcessEnv = {},
   ): Promise<ApiApp> {
     const { url: databaseUrl, dataSource } = await stores.createDatabase();
     await dataSource.destroy();
@@ -42,6 +43,7 @@ export class ApiApp {
       MUSTER_ROLES: roles,
       DATABASE_URL: databaseUrl,
       REDIS_URL: stores.redis.url,
+      ...environment,
     });
     const moduleRef = await Test.createTestingModule({
       imports: [

@@ -26,6 +26,7 @@ import { UpgradeService } from '../../src/deployments/upgrade/upgrade.service.js
 import { VerifyService } from '../../src/deployments/verify.service.js';
 import { nodeHandlers, type RunsService, type RunView, type StepOutcome } from '../../src/pipeline/index.js';
 import { outputOf, step } from '../../src/plan/index.js';
+import { loadSettings } from '../../src/platform/config/index.js';
 import { systemClock } from '../../src/platform/clock.js';
 import { SshRemote } from '../../src/platform/remote/index.js';
 import type { SecretBox } from '../../src/platform/secrets/index.js';
@@ -118,7 +119,7 @@ export class DeploymentRig {
       this.schedules,
     );
     this.teardown = new TeardownService(dataSource, runs, this.planner, this.records, this.state);
-    this.verification = new VerifyService(dataSource, runs, this.state, this.records);
+    this.verification = new VerifyService(dataSource, runs, this.state, this.records, loadSettings({}));
     this.upgrades = new UpgradeService(dataSource, this.deployments, this.planner, this.records, library);
     this.actions = new ScheduledActions(this.deployments, this.teardown, this.verification, this.upgrades);
     const { environment } = this;

@@ -15,9 +15,9 @@ export class SshCloud {
     readonly servers: readonly PrivateSshd[],
   ) {}
 
-  static async start(stores: Datastores, hosts: number): Promise<SshCloud> {
+  static async start(stores: Datastores, hosts: number, environment?: NodeJS.ProcessEnv): Promise<SshCloud> {
     const key = generateSshKey('operator');
-    const api = await ApiApp.start(stores, [], undefined, 'api,worker,scheduler');
+    const api = await ApiApp.start(stores, [], undefined, 'api,worker,scheduler', environment);
     const servers: PrivateSshd[] = [];
     for (let n = 0; n < hosts; n += 1) servers.push(await PrivateSshd.start(key.publicKey));
     const cloud = new SshCloud(api, servers);

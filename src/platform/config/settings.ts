@@ -153,6 +153,12 @@ export const settingsSchema = z.strictObject({
         .min(2)
         .default(10)
         .describe('A step whose worker is silent for this long is taken over'),
+      answerSeconds: z.coerce
+        .number()
+        .int()
+        .min(5)
+        .default(60)
+        .describe('How long `verify` and actions wait for a node that does not answer, which may be rebooting'),
       sweepMs: z.coerce.number().int().min(50).default(1000),
       logKibPerStep: z.coerce.number().int().min(64).default(16_384).describe('The rest of a longer log is not kept'),
       retentionDays: z.coerce.number().int().min(1).default(90).describe('Logs and events of older runs are forgotten'),
