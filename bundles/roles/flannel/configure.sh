@@ -78,6 +78,8 @@ if [ -s "$kubeconfig" ] && kubectl get node "$(node_name)" >/dev/null 2>&1; then
   echo "pods get addresses of $(sed -n 's/^FLANNEL_SUBNET=//p' /run/flannel/subnet.env), by $OPT_BACKEND"
 else
   systemctl enable --quiet flanneld.service
+  # As run_service notes it, which looks at this node the next time.
+  install -D /dev/null /run/muster/flanneld.started
   systemctl restart --no-block flanneld.service
   echo 'flannel starts when this node has joined'
 fi

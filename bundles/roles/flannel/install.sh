@@ -16,5 +16,7 @@ if [ "$(/usr/local/bin/flanneld --version 2>&1)" != "v$OPT_VERSION" ]; then
   install -m 0755 "$work/flanneld" /usr/local/bin/flanneld.new
   mv -f /usr/local/bin/flanneld.new /usr/local/bin/flanneld
 fi
-install -D -m 0755 write-conflist /usr/local/lib/muster/flannel-conflist
+conflist=/usr/local/lib/muster/flannel-conflist
+# A newer one has flanneld restarted.
+cmp -s write-conflist "$conflist" || install -D -m 0755 write-conflist "$conflist"
 echo "flannel $(/usr/local/bin/flanneld --version 2>&1)"
