@@ -305,6 +305,24 @@ describe.skipIf(isLxdMissing)('a container on a node, with a real LXD', () => {
     await expect(containers().planMove(deployment, { evacuate: 'outside-1' })).rejects.toThrow(/no container is on it/);
   }, 200_000);
 
+  it('moves as it is now, whatever a move that was given up has packed and unpacked', async () => {
+    const { name, key } = await container();
+    const move = async () => (await containers().planMove(deployment, { node: key, to: 'outside-1' })).plan;
+    const steps = (await move()).steps;
+    await run({
+      steps: steps.slice(
+        0,
+        steps.findIndex(({ kind }) => kind === 'deployment.node'),
+      ),
+    });
+    otherLxd.lxc('stop', '--force', name);
+    lxd.lxc('start', name);
+    lxd.lxc('exec', name, '--', 'sh', '-c', 'echo newer >/root/state; sync');
+    lxd.lxc('stop', '--force', name);
+    await run(await move());
+    expect(await execute('cat', '/root/state')).toBe('newer\n');
+  }, 200_000);
+
   it('goes before its host, and nothing stays', async () => {
     await run(teardownPlan({ nodes: (await standing()).map(leaving), provider: provider() }));
     const left = (...argv: string[]) => lxd.lxc(...argv, '-f', 'csv').trim();

@@ -7,14 +7,27 @@ own_container
 folder=/var/lib/muster/moving file=$folder/$NAME.out
 install -d -m 0700 "$folder"
 if [ "$(state_of "$NAME")" = RUNNING ]; then
-  rm -f "$file" # of a move that was given up
   lxc stop "$NAME" --timeout 60 || lxc stop "$NAME" --force
 fi
-if [ ! -e "$file" ]; then
+
+packed_since_it_ran() {
+  local ran
+  ran=$(lxc query "/1.0/instances/$NAME" | grep -oE '"last_used_at": *"[^"]+' | cut -d'"' -f4)
+  [ -e "$file" ] && [ "$(stat -c %Y "$file")" -gt "$(date -d "$ran" +%s)" ]
+}
+
+# Without its address, whose device is of this host's network.
+pack() {
+  local fixed
+  fixed=$(fixed_address)
+  [ -z "$fixed" ] || lxc config device remove "$NAME" eth0
   # LXD packs what it sends; the network is faster than gzip.
-  lxc export "$NAME" "$file.part" --compression none
+  lxc export --quiet "$NAME" "$file.part" --compression none
+  [ -z "$fixed" ] || lxc config device override "$NAME" eth0 ipv4.address="$fixed"
   mv "$file.part" "$file"
-fi
+}
+
+packed_since_it_ran || pack
 muster-publish path "$file"
 muster-publish bytes "$(stat -c %s "$file")"
 muster-publish sha256 "$(sha256sum "$file" | cut -c1-64)"

@@ -22,6 +22,7 @@ own_container() { # refuses where $NAME is not a container of the deployment
 }
 
 setting() { lxc config get "$NAME" "user.muster.$1"; }
+fixed_address() { lxc config device get "$NAME" eth0 ipv4.address 2>/dev/null || true; } # that a move has kept
 put() { lxc file push --quiet --create-dirs --uid 0 --gid 0 --mode "$2" - "$NAME$1"; } # PATH MODE: standard input
 
 new_host_key() { # the last that is put into $NAME before it first runs: with it noted, all of it is there
