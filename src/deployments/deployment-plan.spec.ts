@@ -7,7 +7,14 @@ import type { SubnetService } from '../networks/index.js';
 import { checkPlan, step } from '../plan/index.js';
 import { ContainerProvider } from './containers/container-provider.js';
 import type { ContainerScripts } from './containers/container-steps.js';
-import { deploymentPlan, destroyedWith, hashOfPlan, leaving, withoutClones } from './deployment-plan.js';
+import {
+  deploymentPlan,
+  destroyedWith,
+  hashOfPlan,
+  leaving,
+  refuseLosingMoved,
+  withoutClones,
+} from './deployment-plan.js';
 import type { Node } from './node.entity.js';
 import { teardownPlan } from './teardown-plan.js';
 
@@ -65,6 +72,15 @@ describe('the plan of a deployment', () => {
     const nodes = [node('0', { cloneOf: null }), clone];
     expect(withoutClones(nodes, [request('0')]).map(({ key }) => key)).toEqual(['0']);
     expect(withoutClones(nodes, [request('1')]).map(({ key }) => key)).toEqual(['0', '0/lxd/a.look']);
+  });
+
+  it('gives no node back that a container was moved to', () => {
+    const moved = node('0/lxd/a', { hostNodeId: 'id-1', cloneOf: null });
+    const nodes = [node('0'), node('1'), moved];
+    const refusal = () => refuseLosingMoved(nodes, [request('0'), request('0/lxd/a')], 'prod');
+    expect(refusal).toThrow('cannot give back a node that a container was moved to: 0/lxd/a is on 1');
+    expect(() => refuseLosingMoved(nodes, [request('0')], 'prod')).not.toThrow();
+    expect(() => refuseLosingMoved(nodes, nodes, 'prod')).not.toThrow();
   });
 
   it('gives back what is no longer named, after everything else', () => {

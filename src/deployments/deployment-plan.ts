@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { formatBase } from '../bundles/index.js';
 import type { CloudProvider, ExistingNode, NodeRequest } from '../clouds/index.js';
+import { MusterError } from '../error.js';
 import { step, type JsonObject, type Plan, type StepSpec } from '../plan/index.js';
 import type { Node } from './node.entity.js';
 
@@ -52,6 +53,24 @@ export function deploymentPlan(parts: Parts): Plan {
   const last = lastSteps(kept);
   const gone = allRemovals(surplus.map(leaving), provider, () => last, new Set());
   return { steps: [...kept.map((each) => comingAfter(each, kept)), ...gone] };
+}
+
+/** A container may have been moved to a node that its key does not name, and would go with it. */
+export function refuseLosingMoved(existing: Iterable<Node>, requests: readonly { key: string }[], name: string): void {
+  const wanted = new Set(requests.map(({ key }) => key));
+  const nodes = [...existing];
+  const going = nodes.filter(({ key }) => !wanted.has(key));
+  const lost = nodes
+    .filter(({ key }) => wanted.has(key))
+    .flatMap(({ key, hostNodeId }) =>
+      going.filter(({ id }) => id === hostNodeId).map((host) => ({ key, host: host.key })),
+    );
+  const [first] = lost;
+  if (first === undefined) return;
+  const where = lost.map(({ key, host }) => `${key} is on ${host}`).join(', ');
+  throw new MusterError('conflict', `cannot give back a node that a container was moved to: ${where}`, {
+    hint: `muster nodes move ${name} ${first.key} --to HOST, with a host that stays; then again`,
+  });
 }
 
 /** A clone is nobody's but the operator's; it goes where its host goes. */

@@ -21,7 +21,7 @@ import {
   type CompiledDeployment,
   type LoadedDeployment,
 } from './compile-deployment.js';
-import { deploymentPlan, leaving, withoutClones, type Replaced } from './deployment-plan.js';
+import { deploymentPlan, leaving, refuseLosingMoved, withoutClones, type Replaced } from './deployment-plan.js';
 import { DeploymentRecords } from './deployment-records.js';
 import { Deployment, type DeploymentOptions } from './deployment.entity.js';
 import type { Node } from './node.entity.js';
@@ -143,6 +143,7 @@ export class DeploymentPlanner {
     const compiled = await this.compile(to, nodes);
     const requests = requestsOf(deployment, compiled);
     const existing = new Map(withoutClones(nodes, requests).map((node) => [node.key, node]));
+    refuseLosingMoved(existing.values(), requests, deployment.name);
     const standing = await this.state.of(manager, deployment, [...nodes, ...leftNodes]);
     const staying = standingOn(standing, nodes);
     const going = leavingUnits(standing, staying, compiled);
