@@ -216,4 +216,24 @@ describe('a schedule', () => {
     await rig.up(bundle());
     await expect(rig.schedules.get('lab-nightly')).rejects.toThrow(/cannot find/);
   });
+
+  it('that a bundle says takes over none that is there for another deployment, or was added by hand', async () => {
+    const nightly = bundle('schedules: {nightly: {cron: "0 3 * * *", action: redeploy}}');
+    for (const deployment of ['prod', 'lab']) {
+      const { id } = await add({ name: 'lab-nightly', deployment });
+      await expect(rig.up(nightly)).rejects.toThrow(`lab-nightly is there already, for ${deployment}`);
+      expect(await rig.schedules.get('lab-nightly')).toMatchObject({ id, action: 'verify', fromBundle: false });
+      await rig.schedules.remove(rig.dataSource.manager, 'lab-nightly');
+    }
+    expect(await rig.up(nightly)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('that a bundle says is not for the deployment that is its canary', async () => {
+    const nightly = (canary: string) =>
+      bundle(`schedules: {nightly: {cron: "0 3 * * *", action: redeploy, canary: ${canary}}}`);
+    await rig.up(nightly('trial'));
+    expect(await rig.schedules.get('lab-nightly')).toMatchObject({ canary: 'trial' });
+    await rig.up(nightly('lab'));
+    await expect(rig.schedules.get('lab-nightly')).rejects.toThrow(/cannot find/);
+  });
 });

@@ -91,7 +91,10 @@ export class SchedulesService {
     return manager.save(ScheduleFiring, firing(schedule, now, now));
   }
 
-  /** Takes over what a bundle says: its schedules are named after its deployment, and go when it says them no longer. */
+  /**
+   * Takes over what a bundle says: its schedules are named after its deployment, and go when it says them no longer. The
+   * bundle of a deployment may be its canary's too, which has no schedule of its own.
+   */
   async adopt(
     manager: EntityManager,
     deployment: string,
@@ -99,12 +102,13 @@ export class SchedulesService {
     actor: string,
   ): Promise<void> {
     const present = await manager.findBy(Schedule, { deployment, fromBundle: true });
-    const wanted = new Map([...said].map(([name, schedule]) => [`${deployment}-${name}`, schedule]));
+    const own = [...said].filter(([, { canary }]) => canary !== deployment);
+    const wanted = new Map(own.map(([name, schedule]) => [`${deployment}-${name}`, schedule]));
     for (const schedule of present) if (!wanted.has(schedule.name)) await manager.delete(Schedule, { id: schedule.id });
     for (const [name, schedule] of wanted) {
       const known = await manager.findOneBy(Schedule, { name });
       if (known === null) await manager.save(Schedule, this.made({ ...schedule, name, deployment }, actor, true));
-      else await manager.save(Schedule, this.changed(known, schedule));
+      else await manager.save(Schedule, this.changed(ownedBy(deployment, known), schedule));
     }
   }
 
@@ -113,6 +117,16 @@ export class SchedulesService {
     const nextAt = sameTimes ? known.nextAt : firstAfter(schedule, this.clock.now());
     return Object.assign(known, schedule, { fromBundle: true, nextAt });
   }
+}
+
+function ownedBy(deployment: string, known: Schedule): Schedule {
+  if (known.deployment === deployment && known.fromBundle) return known;
+  const { name } = known;
+  throw new MusterError(
+    'conflict',
+    `cannot take schedules from the bundle of ${deployment}: ${name} is there already, for ${known.deployment}`,
+    { hint: `\`muster schedules remove ${name}\`, or give the bundle's another name` },
+  );
 }
 
 export function firing({ id, canary }: Schedule, dueAt: Date, now: Date): ScheduleFiring {
