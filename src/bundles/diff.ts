@@ -16,7 +16,7 @@ import type { StandingNode } from './unit-steps.js';
 /** What one step of a unit has been run with, and where what it published is kept. */
 export interface AppliedStep {
   nodeId: string;
-  /** Null: it was to run again, and it is not known how that ended. */
+  /** Null: it was to run again, and it is not known how that ended; or it has begun, and never succeeded. */
   digest: string | null;
   stepId: string;
   appliedAt: Date;
@@ -115,6 +115,8 @@ class Diff {
     if (typeof applied.skipped === 'string') this.skipped.set(step.key, applied.skipped);
     const change = this.changeSince(step, applied) ?? this.asked(step);
     if (change === null || step.repeatable || step.input.checkScript !== undefined) return change;
+    // It has begun, and was never done.
+    if (applied.digest === null && typeof applied.skipped !== 'string') return 'new';
     // What only proves runs with whatever changes.
     if (!this.about.verify.has(step.key)) this.keptBack.push(step.key);
     return null;

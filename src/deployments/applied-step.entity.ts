@@ -2,7 +2,10 @@ import { Column, Entity, JoinColumn, ManyToOne, PrimaryColumn, type Relation } f
 import { Deployment } from './deployment.entity.js';
 import { Node } from './node.entity.js';
 
-/** A step of a unit that has succeeded (or that a person has left out), and what it was run with. It is there as long as the unit is. */
+/**
+ * A step of a unit that has succeeded (or that a person has left out), and what it was run with; or one that has begun,
+ * and never succeeded. It is there as long as the unit is.
+ */
 @Entity('applied_step')
 export class AppliedStepEntity {
   @PrimaryColumn({ name: 'deployment_id', type: 'uuid', primaryKeyConstraintName: 'applied_step_pkey' })
@@ -31,7 +34,7 @@ export class AppliedStepEntity {
   @Column({ type: 'integer' })
   version!: number;
 
-  /** Of scripts, options and values as they were resolved; null while it is to run again. */
+  /** Of scripts, options and values as they were resolved; null while it is to run again, or has not succeeded yet. */
   @Column({ type: 'text', nullable: true })
   digest!: string | null;
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { RunEntity, SkippedStep, SubjectOwner, SucceededStep } from '../pipeline/index.js';
+import type { RunEntity, SkippedStep, StoppedStep, SubjectOwner, SucceededStep } from '../pipeline/index.js';
 import type { Clock } from '../platform/clock.js';
 import { DeploymentVersion } from './deployment-version.entity.js';
 import { Deployment } from './deployment.entity.js';
@@ -24,6 +24,10 @@ export class DeploymentOwner implements SubjectOwner {
     const { version } = run.context;
     if (run.status !== 'succeeded' || typeof version !== 'number') return;
     await manager.update(DeploymentVersion, { deploymentId: run.subjectId, version }, { settledAt: this.clock.now() });
+  }
+
+  stepStopped(manager: EntityManager, step: StoppedStep): Promise<void> {
+    return this.state.recordBegun(manager, this.clock.now(), step);
   }
 
   stepSkipped(manager: EntityManager, step: SkippedStep): Promise<void> {

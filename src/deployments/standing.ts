@@ -10,7 +10,13 @@ import {
   type KnownDeployment,
   type Standing,
 } from '../bundles/index.js';
-import { RunsService, type RunStatus, type SkippedStep, type SucceededStep } from '../pipeline/index.js';
+import {
+  RunsService,
+  type RunStatus,
+  type SkippedStep,
+  type StoppedStep,
+  type SucceededStep,
+} from '../pipeline/index.js';
 import { storedOutputOf, type JsonValue } from '../plan/index.js';
 import { SECRET_BOX } from '../platform/index.js';
 import type { SecretBox } from '../platform/secrets/index.js';
@@ -110,11 +116,19 @@ export class StandingState {
     }));
   }
 
+  /** It may have laid something before it stopped, so there is something to remove. What is known of it stays. */
+  async recordBegun(manager: EntityManager, now: Date, step: StoppedStep): Promise<void> {
+    await this.save(manager, step, step.resolved.nodeId, (_, before) =>
+      before === null ? { digest: null, skipped: null, stepId: step.stepId, appliedAt: now } : null,
+    );
+  }
+
+  /** `valuesOf` gives null where what is there is to stay. */
   private async save(
     manager: EntityManager,
     step: Pick<SucceededStep, 'kind' | 'key' | 'subjectId'>,
     nodeId: JsonValue | undefined,
-    valuesOf: (deployment: Deployment, before: AppliedStepEntity | null) => Partial<AppliedStepEntity>,
+    valuesOf: (deployment: Deployment, before: AppliedStepEntity | null) => Partial<AppliedStepEntity> | null,
   ): Promise<void> {
     if (step.kind !== 'node.script' || !isUnitStep(step.key) || typeof nodeId !== 'string') return;
     const deployment = await manager.findOneBy(Deployment, { id: step.subjectId });
@@ -124,10 +138,9 @@ export class StandingState {
     const name = { deploymentId: deployment.id, unit, step: step.key.slice(unit.length + 1) };
     const before = await manager.findOneBy(AppliedStepEntity, { ...name, nodeId: node.id });
     const place = { ...name, nodeId: node.id, version: deployment.version, doubted: null };
-    await manager.save(
-      AppliedStepEntity,
-      Object.assign(new AppliedStepEntity(), { ...place, ...valuesOf(deployment, before) }),
-    );
+    const values = valuesOf(deployment, before);
+    if (values === null) return;
+    await manager.save(AppliedStepEntity, Object.assign(new AppliedStepEntity(), { ...place, ...values }));
   }
 
   /** These are about to run again: until they have, nobody knows what they were run with. What they published stays. */

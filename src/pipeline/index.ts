@@ -15,5 +15,11 @@ export { RunsService } from './runs.service.js';
 export type { RunStatus, StepStatus } from './status.js';
 export type * from './step-handler.js';
 export type { LogPiece } from './step-log.js';
-export { SubjectRegistry, type SkippedStep, type SubjectOwner, type SucceededStep } from './subject-registry.js';
+export {
+  SubjectRegistry,
+  type SkippedStep,
+  type StoppedStep,
+  type SubjectOwner,
+  type SucceededStep,
+} from './subject-registry.js';
 export type { NewRun } from './submit-run.js';

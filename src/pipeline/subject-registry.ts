@@ -14,6 +14,8 @@ export interface SubjectOwner {
   runChanged?(manager: EntityManager, run: RunEntity): Promise<void>;
   /** A step has succeeded; written together with its new status. */
   stepSucceeded?(manager: EntityManager, step: SucceededStep): Promise<void>;
+  /** An attempt has ended, and the step has not succeeded; written together with that. */
+  stepStopped?(manager: EntityManager, step: StoppedStep): Promise<void>;
   /** A person has left a step out; written together with its new status. */
   stepSkipped?(manager: EntityManager, step: SkippedStep): Promise<void>;
 }
@@ -24,6 +26,9 @@ export interface SkippedStep extends Omit<SucceededStep, 'resolved'> {
   /** Null: not all that it reads was published. */
   resolved: JsonObject | null;
 }
+
+/** A step that has failed or was cancelled, and may have done some of its work. */
+export type StoppedStep = SucceededStep;
 
 export interface SucceededStep {
   subjectId: string;

@@ -226,7 +226,7 @@ export class StepWorker {
     const next = await this.persistently(() =>
       database.transaction(async (sql) => {
         const delivered = await settleStep(sql, delivery.claim, verdict, clock.now(), secrets);
-        if (verdict.kind === 'succeeded') await this.tellOwner(sql, delivery);
+        if (verdict.kind !== 'again') await this.tellOwner(sql, delivery, verdict.kind === 'succeeded');
         return delivered;
       }),
     );
@@ -239,11 +239,12 @@ export class StepWorker {
     await this.dispatcher.dispatch(delivery.runId);
   }
 
-  private async tellOwner(sql: Sql, delivery: Delivery): Promise<void> {
+  private async tellOwner(sql: Sql, delivery: Delivery, succeeded: boolean): Promise<void> {
     const { claim } = delivery;
     const { subjectId, runId, stepId, key, kind, input } = claim;
     const step = { subjectId, runId, stepId, key, kind, input, resolved: delivery.input };
-    await this.subjects.find(claim.subjectKind)?.stepSucceeded?.(sql.manager, step);
+    const owner = this.subjects.find(claim.subjectKind);
+    await (succeeded ? owner?.stepSucceeded?.(sql.manager, step) : owner?.stepStopped?.(sql.manager, step));
   }
 
   /**

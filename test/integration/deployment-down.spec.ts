@@ -51,6 +51,12 @@ const ROLES = {
   remove: {run: remove.sh, on: remove, after: [leave], repeatable: true}`,
   ),
 };
+/** Begins, and never comes to its end. */
+const HALF = {
+  ...role('half', STEPS('').replace('publishes: [url], repeatable: true', 'retries: 0')),
+  'lay.sh':
+    '#!/bin/bash\necho laid >"${OPT_TOLD%/*}/laid-${UNIT//\\//-}"\n[ ! -e "${OPT_TOLD%/*}/slow" ] || sleep 60\nexit 1\n',
+};
 const GUEST = { ...ROLES.guest, 'leave.sh': '#!/bin/bash\necho "$UNIT says goodbye" >>"$OPT_TOLD"\n' };
 
 let stores: Datastores;
@@ -60,7 +66,7 @@ beforeAll(async () => {
 });
 afterAll(() => stores.stop());
 beforeEach(async () => {
-  rig = await DeploymentRig.start(stores, { ...ROLES, guest: GUEST }, 4);
+  rig = await DeploymentRig.start(stores, { ...ROLES, guest: GUEST, half: HALF }, 4);
   rig.nodesStay = true;
 });
 afterEach(() => rig.stop());
@@ -103,6 +109,27 @@ it('takes off hosts that stay what roles laid there, dependants before what they
   expect(laid()).toEqual(['laid-cache-0']);
   expect(rig.nodes.size).toBe(0);
   await expect(rig.deployments.get('shop')).rejects.toThrow(/cannot find/);
+});
+
+it.each(['failed', 'cancelled'])('takes off hosts that stay what a first step has laid there that %s', async (how) => {
+  const text = (units: number) =>
+    `name: shop\napplications: {half: {role: half, num_units: ${units}, options: {told: ${rig.folder}/told}}}\n`;
+  if (how === 'cancelled') rig.write('slow', '');
+  const { run } = await rig.dataSource.transaction((manager) =>
+    rig.deployments.up(manager, rig.request(text(2)), 'tester'),
+  );
+  await eventually('both are laid in part', () => laid().length === 2);
+  if (how === 'cancelled') await rig.engine.runs.cancel(run.id, 'enough');
+  expect(await rig.over(run.id)).toMatchObject({ status: how });
+  // Neither repeatable nor with a check, but not done yet: it is not kept back.
+  const { diff } = await rig.plan(text(1));
+  expect(diff).toMatchObject({ keptBack: [], units: [{ unit: 'half/1', change: 'remove' }, { unit: 'half/0' }] });
+  expect(diff.units[1]?.steps).toEqual([{ step: 'lay', why: 'new' }]);
+  expect((await rig.teardown.planDown('shop')).changes.slice(0, 2).sort()).toEqual([
+    ...['remove half/0 from node half-0', 'remove half/1 from node half-1'],
+  ]);
+  expect(await down()).toMatchObject({ status: 'succeeded', reason: null });
+  expect(laid()).toEqual([]);
 });
 
 it('runs no remove steps on nodes that are thrown away whole, but for a goodbye to something outside', async () => {
