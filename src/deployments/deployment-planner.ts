@@ -4,6 +4,7 @@ import { IsNull, type EntityManager } from 'typeorm';
 import { diffPlan, type Base, type PlanDiff } from '../bundles/index.js';
 import { Clouds, type CloudProvider, type ExistingNode, type NodeRequest } from '../clouds/index.js';
 import { MusterError } from '../error.js';
+import { RunsService } from '../pipeline/index.js';
 import type { Plan } from '../plan/index.js';
 import { CLOCK, SECRET_BOX } from '../platform/index.js';
 import type { Clock } from '../platform/clock.js';
@@ -62,6 +63,8 @@ export interface Prepared {
   outdated: OutdatedNode[];
   replaced: Replaced;
   plan: Plan;
+  /** From before the deployment was looked at: where a run of it has ended since, the plan is not run. */
+  since: string;
 }
 
 interface Target {
@@ -80,6 +83,7 @@ export class DeploymentPlanner {
   constructor(
     @Inject(Clouds) private readonly clouds: Clouds,
     @Inject(BundleLibrary) private readonly library: BundleLibrary,
+    @Inject(RunsService) private readonly runs: RunsService,
     @Inject(DeploymentRecords) private readonly records: DeploymentRecords,
     @Inject(StandingState) private readonly state: StandingState,
     @Inject(SECRET_BOX) private readonly secrets: SecretBox,
@@ -136,6 +140,7 @@ export class DeploymentPlanner {
 
   private async difference(manager: EntityManager, deployment: Deployment, to: Target): Promise<Prepared> {
     const { wanted } = to;
+    const since = await this.runs.moment(manager, { kind: 'deployment', id: deployment.id });
     const provider = this.withContainers(to.cloud, deployment.id);
     const before = to.isNew ? null : { files: deployment.files, options: deployment.options };
     Object.assign(deployment, wanted, { bundle: to.loaded.bundle.name });
@@ -164,7 +169,7 @@ export class DeploymentPlanner {
     const { notices } = removal;
     return {
       ...{ deployment, before, compiled, existing, requests, provider },
-      ...{ standing, diff, leaving: going, notices, replaced, plan },
+      ...{ standing, diff, leaving: going, notices, replaced, plan, since },
       outdated: outdatedNodes(requests, existing),
     };
   }

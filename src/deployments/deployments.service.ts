@@ -148,14 +148,14 @@ export class DeploymentsService {
 
   /** Stores the deployment's next version and the run that takes it there. */
   async submit(manager: EntityManager, prepared: Prepared, asked: ChangeAsked): Promise<RunEntity> {
-    const { deployment, before, compiled, diff, plan } = prepared;
+    const { deployment, before, compiled, diff, plan, since } = prepared;
     const { action, title, actor } = asked;
     refuseOtherPlan(hashOfPlan(plan, deployment), asked.planHash);
     await this.records.saveVersion(manager, deployment, { isNew: before === null, actor, restores: asked.restores });
     await this.schedules.adopt(manager, deployment.name, compiled.bundle.settings.schedules, actor);
     await this.state.doubt(manager, deployment.id, [...diff.changes.keys()]);
     return this.runs.submit(manager, {
-      ...{ subject: { kind: 'deployment', id: deployment.id }, action, title, plan, actor },
+      ...{ subject: { kind: 'deployment', id: deployment.id }, action, title, plan, actor, since },
       context: { ...asked.context, version: deployment.version },
     });
   }

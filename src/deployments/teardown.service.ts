@@ -48,9 +48,11 @@ export class TeardownService {
     actor: string,
     forget: readonly string[] = [],
   ): Promise<RunEntity> {
+    const subject = { kind: 'deployment', id: deployment.id };
+    const since = await this.runs.moment(manager, subject);
     const { plan } = await this.removal(manager, deployment, forget);
     return this.runs.submit(manager, {
-      subject: { kind: 'deployment', id: deployment.id },
+      ...{ subject, since },
       action: 'down',
       title: `down ${deployment.name}`,
       plan,

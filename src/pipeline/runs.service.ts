@@ -29,7 +29,7 @@ import {
 } from './run-views.js';
 import { readLog, type LogPiece } from './step-log.js';
 import { readOutputs, readOutputsOfSteps } from './step-outputs.js';
-import { storeRun, type NewRun, type SubmitDependencies } from './submit-run.js';
+import { momentOf, storeRun, type NewRun, type SubmitDependencies } from './submit-run.js';
 
 const LOG_POLL_MS = 300;
 
@@ -64,6 +64,14 @@ export class RunsService {
     const run = await database.transaction(store);
     await this.nudge(run.id);
     return run;
+  }
+
+  /**
+   * For `NewRun.since`: what a plan reads of its subject after this is as it stands when the run is submitted, or the run is
+   * refused.
+   */
+  moment(manager: EntityManager, subject: { kind: string; id: string }): Promise<string> {
+    return momentOf(sqlOf(manager), subject);
   }
 
   /** Starts what a committed run can start, without waiting for the sweeper. Never throws. */

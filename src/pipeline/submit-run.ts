@@ -25,6 +25,8 @@ export interface NewRun {
   whenBusy?: 'refuse' | 'queue';
   /** The version of the subject's state that the plan was compiled from; a stale plan is refused. */
   basedOn?: string;
+  /** What `RunsService.moment` said before the plan was made; where another run has ended since, it is refused. */
+  since?: string;
   /** Steps in flight at once; the setting's bound by default. */
   stepsAtOnce?: number;
 }
@@ -66,6 +68,8 @@ export async function storeRun(
     finishedAt: null,
   });
   await insertRun(sql, run);
+  // From here on no other run can begin: whatever ended before is seen.
+  await refuseOvertaken(sql, run, request.since);
   const ids = await insertSteps(sql, needs.random, run, request.plan.steps);
   await insertGiven(sql, needs, run, request, ids);
   await tellRun(sql, now, run, blocker === null ? 'run.started' : 'run.queued', run.reason ?? run.title);
@@ -88,6 +92,30 @@ async function refuseStalePlan(sql: Sql, subjects: SubjectRegistry, request: New
   throw new MusterError(
     'conflict',
     `cannot run this plan: ${kind} ${id} has changed since it was made (${request.basedOn}, now ${present ?? 'gone'})`,
+    { hint: 'make the plan again' },
+  );
+}
+
+/** Names what mutating runs of a subject there have been and are, but for one. */
+export async function momentOf(
+  sql: Sql,
+  subject: { kind: string; id: string },
+  except: string | null = null,
+): Promise<string> {
+  const [row] = await sql.query<{ moment: string }>(
+    `select concat_ws('/', count(*), count(finished_at), max(finished_at)) as moment from run
+     where subject_kind = $1 and subject_id = $2 and mutating and id is distinct from $3::uuid`,
+    [subject.kind, subject.id, except],
+  );
+  return row?.moment ?? '';
+}
+
+async function refuseOvertaken(sql: Sql, run: RunEntity, since: string | undefined): Promise<void> {
+  const subject = { kind: run.subjectKind, id: run.subjectId };
+  if (since === undefined || since === (await momentOf(sql, subject, run.id))) return;
+  throw new MusterError(
+    'conflict',
+    `cannot start: another run on ${subject.kind} ${subject.id} has ended while this one was planned`,
     { hint: 'make the plan again' },
   );
 }

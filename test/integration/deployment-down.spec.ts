@@ -132,6 +132,24 @@ it.each(['failed', 'cancelled'])('takes off hosts that stay what a first step ha
   expect(laid()).toEqual([]);
 });
 
+it.each(['down', 'up'])('refuses `%s` that was planned while another run came to its end', async (action) => {
+  const text = `name: shop\napplications: {half: {role: half, options: {told: ${rig.folder}/told}}}\n`;
+  rig.write('slow', '');
+  const { run } = await rig.dataSource.transaction((manager) =>
+    rig.deployments.up(manager, rig.request(text), 'tester'),
+  );
+  await eventually('it is laid in part', () => laid().length === 1);
+  rig.meanwhile = async () => {
+    rig.meanwhile = () => Promise.resolve();
+    await rig.engine.runs.cancel(run.id, 'enough');
+    await rig.over(run.id);
+  };
+  await expect(action === 'down' ? begin() : rig.up(text)).rejects.toThrow(
+    /^cannot start: another run on deployment .* has ended while this one was planned$/,
+  );
+  expect(await down()).toMatchObject({ status: 'succeeded', reason: null });
+});
+
 it('runs no remove steps on nodes that are thrown away whole, but for a goodbye to something outside', async () => {
   rig.nodesStay = false;
   const text = `name: shop\napplications: {guest: {role: guest, options: {told: ${rig.folder}/told}}}\n`;

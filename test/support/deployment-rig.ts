@@ -60,6 +60,8 @@ export class DeploymentRig {
   bases = [{ os: 'debian', release: '12' }];
   /** Whether nodes live on when the cloud has taken them back. */
   nodesStay = false;
+  /** What happens while a plan is made. */
+  meanwhile = () => Promise.resolve();
   engine!: TestEngine;
   deployments!: DeploymentsService;
   teardown!: TeardownService;
@@ -106,7 +108,7 @@ export class DeploymentRig {
     const clouds = { provider: () => Promise.resolve(provider) } as unknown as Clouds;
     this.state = new StandingState(runs, secrets);
     this.records = new DeploymentRecords(dataSource, library, systemClock);
-    this.planner = new DeploymentPlanner(clouds, library, this.records, this.state, secrets, this.clock);
+    this.planner = new DeploymentPlanner(clouds, library, runs, this.records, this.state, secrets, this.clock);
     const directory = new DeploymentNodes(dataSource, secrets, clouds);
     this.schedules = new SchedulesService(dataSource, this.clock);
     this.deployments = new DeploymentsService(
@@ -150,7 +152,10 @@ export class DeploymentRig {
       ];
     return {
       kind: 'metal',
-      bases: () => Promise.resolve(this.bases),
+      bases: async () => {
+        await this.meanwhile();
+        return this.bases;
+      },
       preview: (requests) =>
         Promise.resolve(requests.map(({ key }) => ({ key, choice: 'a scripted node', wipes: [] }))),
       planNode: ({ key, authorizedKeys }) => {
@@ -165,7 +170,10 @@ export class DeploymentRig {
           },
         };
       },
-      held: () => Promise.resolve([]),
+      held: async () => {
+        await this.meanwhile();
+        return [];
+      },
       planRemoval: gone('release'),
       planAbandonment: gone('abandon'),
       outlives: () => this.nodesStay,
