@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DataSource, EntityManager } from 'typeorm';
+import { type DataSource, type EntityManager, QueryFailedError } from 'typeorm';
 import { Statement } from '../platform/database/index.js';
 
 /** The engine's way to Postgres; the simulator puts kills and pauses between the two. */
@@ -45,4 +45,12 @@ export function isPostgresError(error: unknown, code: string): boolean {
   if (typeof error !== 'object' || error === null) return false;
   const { code: own, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
   return own === code || driverError?.code === code;
+}
+
+/**
+ * True where Postgres will not take these values, however often it is asked: a data exception, or a constraint is
+ * violated (SQLSTATE classes 22 and 23).
+ */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof QueryFailedError && /^2[23]...$/.test(String((error as { code?: unknown }).code));
 }

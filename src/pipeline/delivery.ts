@@ -8,6 +8,7 @@ import type { EngineSettings } from './outside.js';
 import { SecretMask } from './secret-mask.js';
 import { SupersededError } from './settle-step.js';
 import type { StepContext } from './step-handler.js';
+import { storable, storableJson } from './storable.js';
 import { appendLog } from './step-log.js';
 
 /** A line longer than this is stored in parts. */
@@ -83,7 +84,7 @@ export class Delivery implements StepContext {
   async saveState(state: JsonObject): Promise<void> {
     const rows = await this.outside.database.query(`update step set state = $4 where ${FENCED} returning id`, [
       ...fenceOf(this.claim),
-      JSON.stringify(state),
+      storableJson(state),
     ]);
     this.mustHold(rows);
     this.state = state;
@@ -93,9 +94,9 @@ export class Delivery implements StepContext {
     this.secrets.add(secrets);
   }
 
-  /** Masks what a handler says in other ways than its log. */
+  /** What a handler says in other ways than its log: masked, and so that it can be stored. */
   masked(text: string): string {
-    return this.secrets.apply(text);
+    return this.secrets.apply(storable(text));
   }
 
   async log(text: string): Promise<void> {
@@ -132,7 +133,7 @@ export class Delivery implements StepContext {
 
   async progress(percent: number, message?: string): Promise<void> {
     const whole = Math.max(0, Math.min(100, Math.floor(Number.isFinite(percent) ? percent : 0)));
-    const text = message === undefined ? null : this.secrets.apply(message.slice(0, 500));
+    const text = message === undefined ? null : this.masked(message.slice(0, 500));
     const now = this.clock.now();
     const rows = await this.outside.database.query(
       `update step set percent = $4, message = coalesce($5, message), last_sign_at = $6 where ${FENCED} returning id`,

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { messageOf } from '../error.js';
 import { claimStep, renewLeases, type Claim } from './claim.js';
-import type { Sql } from './database.js';
+import { isRefusal, type Sql } from './database.js';
 import { Delivery, failureOf } from './delivery.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { HandlerRegistry } from './handler-registry.js';
@@ -9,6 +9,7 @@ import type { Outside } from './outside.js';
 import { settleStep, SupersededError, type Verdict } from './settle-step.js';
 import type { StepHandler, StepOutcome } from './step-handler.js';
 import { resolveInput } from './step-outputs.js';
+import { findUnstorable } from './storable.js';
 import type { SubjectRegistry } from './subject-registry.js';
 import { deadlineOf, decideVerdict } from './verdict.js';
 
@@ -17,6 +18,8 @@ const LEAVE_MS = 5000;
 /** Bounds the stopping of what a step started on its node. */
 const CANCEL_MS = 30_000;
 const CANCEL_TRIES = 3;
+/** A verdict that Postgres refused so often is given up: it would be refused for ever. */
+const REFUSALS = 3;
 
 /** Takes deliveries: claims the step, runs its handler, writes what came of it. */
 export class StepWorker {
@@ -116,11 +119,9 @@ export class StepWorker {
   }
 
   private decide(delivery: Delivery, outcome: StepOutcome): Verdict {
-    const masked =
-      outcome.kind === 'failed' ? { ...outcome, reason: delivery.masked(outcome.reason).slice(0, 4000) } : outcome;
     return decideVerdict({
       claim: delivery.claim,
-      outcome: masked,
+      outcome: storableOutcome(outcome, (text) => delivery.masked(text)),
       now: this.outside.clock.now(),
       lastSignAt: delivery.lastSignAt,
       cancelling: delivery.cancelling,
@@ -221,15 +222,22 @@ export class StepWorker {
     }
   }
 
-  private async settle(delivery: Delivery, verdict: Verdict): Promise<void> {
+  private async settle(delivery: Delivery, decided: Verdict): Promise<void> {
     const { clock, database, secrets } = this.outside;
-    const next = await this.persistently(() =>
+    let verdict = decided;
+    let refusals = 0;
+    const write = () =>
       database.transaction(async (sql) => {
         const delivered = await settleStep(sql, delivery.claim, verdict, clock.now(), secrets);
-        if (verdict.kind !== 'again') await this.tellOwner(sql, delivery, verdict.kind === 'succeeded');
+        // An owner that cannot take the plain failure either must not keep its run from ending.
+        if (verdict.kind !== 'again' && refusals < 2 * REFUSALS)
+          await this.tellOwner(sql, delivery, verdict.kind === 'succeeded');
         return delivered;
-      }),
-    );
+      });
+    const next = await this.persistently(write, (error) => {
+      refusals += 1;
+      if (refusals === REFUSALS) verdict = this.decide(delivery, refused(error));
+    });
     this.deliveries.delete(delivery);
     if (next !== null && 'notBefore' in verdict) {
       const delayMs = Math.max(0, verdict.notBefore.getTime() - clock.now().getTime());
@@ -249,15 +257,19 @@ export class StepWorker {
 
   /**
    * What a handler did must not be forgotten because Postgres is away: the verdict is written when it is back, unless
-   * somebody took the step over.
+   * somebody took the step over. `onRefusal` hears when Postgres is there and will not take it.
    */
-  private async persistently<Result>(write: () => Promise<Result>): Promise<Result> {
+  private async persistently<Result>(
+    write: () => Promise<Result>,
+    onRefusal: (error: unknown) => void,
+  ): Promise<Result> {
     for (;;) {
       try {
         return await write();
       } catch (error) {
         if (error instanceof SupersededError || this.stopped.signal.aborted) throw error;
         this.outside.logger.warn({ reason: messageOf(error) }, 'cannot write what came of a step; again soon');
+        if (isRefusal(error)) onRefusal(error);
         await this.outside.clock.sleep(250, this.stopped.signal).catch(() => undefined);
       }
     }
@@ -303,3 +315,23 @@ const INTERRUPTED: StepOutcome = {
   reason: 'interrupted: its worker died in the middle, and the step may not be repeated',
   hint: 'look what it has done; then retry the step, or skip it',
 };
+
+const refused = (error: unknown): StepOutcome => ({
+  kind: 'failed',
+  failure: 'permanent',
+  reason: `cannot store what came of the step: ${messageOf(error)}`,
+  hint: 'look what it has done; then retry the step, or skip it',
+});
+
+/** What a step says is mended where Postgres cannot hold it; what it publishes others rely on, and is refused. */
+function storableOutcome(outcome: StepOutcome, clean: (text: string) => string): StepOutcome {
+  if (outcome.kind === 'again') return outcome;
+  if (outcome.kind === 'failed') {
+    const hint = outcome.hint === undefined ? {} : { hint: clean(outcome.hint) };
+    return { ...outcome, ...hint, reason: clean(outcome.reason).slice(0, 4000) };
+  }
+  const name = findUnstorable(outcome.outputs ?? {});
+  if (name === null) return outcome.note === undefined ? outcome : { ...outcome, note: clean(outcome.note) };
+  const reason = `cannot store what the step published: "${clean(name)}" holds a NUL or half of a surrogate pair`;
+  return { kind: 'failed', failure: 'permanent', reason };
+}

@@ -103,6 +103,17 @@ describe('a script on a node', () => {
     },
   );
 
+  it.each([
+    [String.raw`printf 'a\0b\n'; exit 1`, 'exit code 1: ab'],
+    [String.raw`printf 'key=a\0b\n' >>"$MUSTER_OUTPUT"`, /the value of "key" holds a NUL$/],
+    [String.raw`printf 'k\0y=a\n' >>"$MUSTER_OUTPUT"`, /"ky" is no name for a value$/],
+  ])('that says a NUL at its end fails within seconds: %s', async (script, reason) => {
+    const run = await node.submit({ retries: 0, input: { script } });
+    const view = await node.engine.runs.untilOver(run.id, AbortSignal.timeout(10_000));
+    expect(view.status).toBe('failed');
+    expect(view.steps[0]!.reason).toMatch(reason);
+  });
+
   it('that a check finds done is not run', async () => {
     const count = counter();
     const run = await node.submit({ input: { script: `echo once >>${count}`, checkScript: 'echo looked; exit 0' } });

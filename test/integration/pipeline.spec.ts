@@ -1,7 +1,8 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import type { DataSource } from 'typeorm';
+import type { DataSource, EntityManager } from 'typeorm';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SubjectOwner } from '../../src/pipeline/index.js';
 import { outputOf, step, type StepSpec } from '../../src/plan/index.js';
 import { Datastores } from '../support/datastores.js';
 import { eventually, handler, TestEngine } from '../support/pipeline-engine.js';
@@ -26,6 +27,13 @@ beforeEach(() => {
   engine.start();
 });
 afterEach(() => engine.stop());
+
+/** From here on there is a step `test.odd`, which does this. */
+async function handle(run: Parameters<typeof handler>[1], owners: SubjectOwner[] = []): Promise<void> {
+  await engine.stop();
+  const options = { dataSource, redisUrl: stores.redis.url, prefix: randomUUID(), owners };
+  engine = new TestEngine({ ...options, handlers: [handler('test.odd', run)] }).start();
+}
 
 const TEST_KIND = { kind: 'test.note' };
 
@@ -152,6 +160,40 @@ describe('failures', () => {
       [3, 'failed', 7],
     ]);
     expect(new Set(attempts.map((attempt) => attempt.executionId)).size).toBe(1);
+  });
+
+  it.each(['a\0b', 'a\uD800b', { deep: ['a\0b'] }])(
+    'are permanent where a value is published that Postgres cannot hold: %j',
+    async (value) => {
+      await handle(() => ({ kind: 'done', outputs: { odd: value } }));
+      const view = await over((await submit([{ key: 'a', kind: 'test.odd' }])).id);
+      expect(view).toMatchObject({ status: 'failed', steps: [{ failure: 'permanent', attempt: 1 }] });
+      expect(view.steps[0]!.reason).toMatch(/"odd" holds a NUL or half of a surrogate pair$/);
+    },
+  );
+
+  it('are stored without what Postgres cannot hold, as notes are', async () => {
+    await handle(async (context) => {
+      await context.saveState({ answer: 'a\0b\uD800' });
+      await context.progress(10, 'half\0way');
+      return { kind: 'failed', failure: 'permanent', reason: 'no\0pe', hint: 'me\0nd' };
+    });
+    const view = await over((await submit([{ key: 'a', kind: 'test.odd' }])).id);
+    expect(view.steps[0]).toMatchObject({ reason: 'nope', hint: 'mend', message: 'halfway', attempt: 1 });
+  });
+
+  it.each(['succeeded', 'failed'])('of the owner to write along end a step that has %s', async (how) => {
+    const refuse = async (manager: EntityManager) => {
+      await manager.query(`select 'x'::integer`);
+    };
+    const owner = { kind: 'deployment', stepSucceeded: refuse, ...(how === 'failed' ? { stepStopped: refuse } : {}) };
+    await handle(
+      () => (how === 'failed' ? { kind: 'failed', failure: 'permanent', reason: 'x' } : { kind: 'done' }),
+      [owner],
+    );
+    const view = await over((await submit([{ key: 'a', kind: 'test.odd' }])).id);
+    expect(view).toMatchObject({ status: 'failed', steps: [{ failure: 'permanent' }] });
+    expect(view.steps[0]!.reason).toMatch(/^cannot store what came of the step: invalid input syntax/);
   });
 
   it('stop at once where permanent, while independent steps go on', async () => {

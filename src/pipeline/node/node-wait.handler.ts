@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { messageOf, MusterError } from '../../error.js';
 import { HostKeyMismatchError, type Remote } from '../../platform/remote/index.js';
 import type { StepContext, StepHandler, StepOutcome } from '../step-handler.js';
+import { storable } from '../storable.js';
 import { withNode, type NodeDirectory } from './node-directory.js';
 
 /** Input of a step of the kind `node.wait`: a TCP port that accepts on the node, or a command that succeeds there. */
@@ -90,7 +91,8 @@ function isWorthWaiting(error: unknown): boolean {
 }
 
 /** Says each new answer once. Waiting is this step's work, so it does not count as a stall. */
-async function notYet(context: StepContext, answer: string): Promise<StepOutcome> {
+async function notYet(context: StepContext, said: string): Promise<StepOutcome> {
+  const answer = storable(said);
   if (context.state.answer === answer) await context.alive();
   else {
     await context.saveState({ answer });
