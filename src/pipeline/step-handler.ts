@@ -81,8 +81,8 @@ export interface StepContext {
 export interface StepHandler {
   readonly kind: string;
   /**
-   * True where `run`, called again for an execution whose worker died, finds out by itself what was done before.
-   * Without it, a step that is not repeatable stops for the operator then.
+   * True where `run`, called again for an execution whose worker died or lost Postgres in the middle, finds out by
+   * itself what was done before. Without it, a step that is not repeatable stops for the operator, or fails, then.
    */
   readonly resumable?: boolean;
   run(context: StepContext): Promise<StepOutcome>;

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { messageOf } from '../error.js';
+import { isLostConnection } from '../platform/database/index.js';
 import { claimStep, renewLeases, type Claim } from './claim.js';
 import { isRefusal, type Sql } from './database.js';
 import { Delivery, failureOf } from './delivery.js';
@@ -20,6 +21,8 @@ const CANCEL_MS = 30_000;
 const CANCEL_TRIES = 3;
 /** A verdict that Postgres refused so often is given up: it would be refused for ever. */
 const REFUSALS = 3;
+/** Postgres went away in the middle: so long, and the step is delivered again. */
+const LOST_MS = 500;
 
 /** Takes deliveries: claims the step, runs its handler, writes what came of it. */
 export class StepWorker {
@@ -94,6 +97,7 @@ export class StepWorker {
   private async verdictOf(delivery: Delivery): Promise<Verdict> {
     const handler = this.handlers.find(delivery.claim.kind);
     if (handler === null) return this.decide(delivery, noHandler(delivery.claim.kind));
+    const isInterrupted = delivery.takenOver && !mayGoOn(delivery, handler);
     try {
       const resolved = await resolveInput(
         this.outside.database,
@@ -104,12 +108,12 @@ export class StepWorker {
       delivery.input = resolved.input;
       delivery.mask(resolved.secrets);
     } catch (error) {
-      return this.decide(delivery, { kind: 'failed', ...failureOf(error) });
+      if (!isLostConnection(error)) return this.decide(delivery, { kind: 'failed', ...failureOf(error) });
+      // The next delivery would not know that this one took the step over, and would begin it again.
+      return this.decide(delivery, isInterrupted && !delivery.claim.cancelling ? INTERRUPTED : LATER);
     }
     if (delivery.claim.cancelling) return this.cancel(delivery, handler);
-    if (delivery.takenOver && !delivery.repeatable && handler.resumable !== true) {
-      return this.decide(delivery, INTERRUPTED);
-    }
+    if (isInterrupted) return this.decide(delivery, INTERRUPTED);
     const deadline = deadlineOf(delivery.claim);
     if (deadline.at <= this.outside.clock.now()) return this.overdue(delivery, handler, deadline.reason);
     const outcome = await this.run(delivery, handler);
@@ -138,6 +142,7 @@ export class StepWorker {
         if (error instanceof SupersededError) throw error;
         // What breaks because it was told to stop has not failed: it is delivered again.
         if (delivery.signal.aborted) return { kind: 'again', afterMs: 0 };
+        if (isLostConnection(error) && mayGoOn(delivery, handler)) return LATER;
         return { kind: 'failed', ...failureOf(error) };
       },
     );
@@ -301,6 +306,11 @@ export class StepWorker {
     }
   }
 }
+
+const LATER: StepOutcome = { kind: 'again', afterMs: LOST_MS };
+
+/** Called once more after an end that nobody knows, the handler does nothing twice that may not be done twice. */
+const mayGoOn = (delivery: Delivery, handler: StepHandler) => delivery.repeatable || handler.resumable === true;
 
 const noHandler = (kind: string): StepOutcome => ({
   kind: 'failed',

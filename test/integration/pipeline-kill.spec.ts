@@ -102,6 +102,14 @@ const count = (path: string) => (existsSync(path) ? readFileSync(path, 'utf8').t
 const untilDone = (runId: string, steps: number) =>
   eventually(`${steps} steps are done`, async () => (await submitter.runs.get(runId)).counts.done >= steps, 30_000);
 
+async function restartPostgres(awayMs: number): Promise<void> {
+  const gone = new Promise((resolve) => postgres.process.once('exit', resolve));
+  postgres.process.kill('SIGKILL');
+  await gone;
+  await sleep(awayMs);
+  postgres = await startEmbeddedPostgres(join(stores.dir, 'postgres'));
+}
+
 async function expectAllDone(runId: string): Promise<void> {
   const view = await over(runId);
   expect(view).toMatchObject({ status: 'succeeded', reason: null });
@@ -154,14 +162,11 @@ describe('nothing is lost', () => {
   });
 
   it('when Postgres is killed in the middle and started again', async () => {
-    const run = await submit(lattice(8, 4));
+    // No step has a try to lose.
+    const run = await submit(lattice(8, 4).map((spec) => ({ ...spec, retries: 0 })));
     const worker = await startWorker();
     await untilDone(run.id, 6);
-    const gone = new Promise((resolve) => postgres.process.once('exit', resolve));
-    postgres.process.kill('SIGKILL');
-    await gone;
-    await sleep(1000);
-    postgres = await startEmbeddedPostgres(join(stores.dir, 'postgres'));
+    await restartPostgres(1000);
     await expectAllDone(run.id);
     expect(worker.exitCode).toBeNull();
   });
@@ -186,6 +191,36 @@ describe('nothing that may not be repeated runs twice', () => {
     expect(lines).toEqual(Array.from({ length: 40 }, (_, n) => `line ${n + 1}`));
     const [attempt] = await submitter.runs.attempts(run.id, 's0');
     expect(attempt).toMatchObject({ number: 1, outcome: 'succeeded' });
+  });
+
+  it('on a node, while Postgres is started again and again', async () => {
+    const file = join(stores.dir, randomUUID());
+    const script = `echo once >>${file}; for i in $(seq 1 100); do echo "line $i"; sleep 0.1; done`;
+    const once = { kind: 'node.script', repeatable: false, retries: 0 };
+    const run = await submit([{ ...once, input: { nodeId: 'n', script } }]);
+    const worker = await startWorker();
+    await eventually('it runs', () => count(file) === 1);
+    for (const awayMs of [500, 1500]) {
+      await sleep(400);
+      await restartPostgres(awayMs);
+    }
+    await expectAllDone(run.id);
+    expect(count(file)).toBe(1);
+    const log = (await submitter.runs.log(run.id, 's0')).map((piece) => piece.text).join('');
+    expect(log.split('\n').filter((line) => line.startsWith('line'))).toHaveLength(100);
+    expect(await submitter.runs.attempts(run.id, 's0')).toMatchObject([{ number: 1, outcome: 'succeeded' }]);
+    expect(worker.exitCode).toBeNull();
+  });
+
+  it('on a worker whose Postgres goes away: it fails, and is not begun again', async () => {
+    const run = await submit([{ kind: 'test.slow', repeatable: false, retries: 0, input: { ms: 1500 } }]);
+    await startWorker({ leaseSeconds: 30 });
+    await eventually('it has begun', () => effectLines().some((line) => line.includes('begins')));
+    await sleep(300);
+    // It comes back to say that it has ended while Postgres is away.
+    await restartPostgres(2500);
+    expect(await over(run.id)).toMatchObject({ status: 'failed' });
+    expect(effectLines()).toHaveLength(1);
   });
 
   it('with an artifact on its way to the node: it goes on, whoever is killed or paused meanwhile', async () => {
