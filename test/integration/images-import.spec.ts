@@ -143,6 +143,26 @@ describe('importing refuses', () => {
     await refused('data.qcow2', /refers to another file/);
   });
 
+  it('what becomes of a qcow2 while it is imported', async () => {
+    const disk = writeDisk('disk');
+    run('qemu-img', 'convert', '-O', 'qcow2', 'disk', 'turns.qcow2');
+    writeFileSync(at('secret'), 'x'.repeat(4096));
+    run('qemu-img', 'create', '-q', '-f', 'qcow2', '-b', at('secret'), '-F', 'raw', 'evil.qcow2');
+    const real = run('sh', '-c', 'command -v qemu-img').toString().trim();
+    const swap = `[ "$1" != info ] || cp '${at('evil.qcow2')}' '${at('turns.qcow2')}'`;
+    mkdirSync(at('bin'));
+    writeFileSync(at('bin/qemu-img'), `#!/bin/sh\n${real} "$@" || exit\n${swap}\n`, { mode: 0o755 });
+    const { PATH } = process.env;
+    process.env.PATH = `${at('bin')}:${PATH ?? ''}`;
+    try {
+      const { content } = await importContent(store, at('turns.qcow2'));
+      expect(run('zstd', '-dc', content.path).equals(disk)).toBe(true);
+      await store.remove(content.sha256);
+    } finally {
+      process.env.PATH = PATH;
+    }
+  });
+
   it('a qcow2 that would fill the disk', async () => {
     run('qemu-img', 'create', '-q', '-f', 'qcow2', 'huge.qcow2', '2T');
     await refused('huge.qcow2', /2199023255552 bytes/);

@@ -105,9 +105,10 @@ async function importQcow2(
 ): Promise<ImportedContent> {
   const [plain, raw] = [await store.newTemporaryPath(), await store.newTemporaryPath()];
   try {
-    if (packing !== 'none') await pipeline(unpackStream(path, packing, options.signal), createWriteStream(plain));
+    // Always of our own copy: what is given may be changed between the look at what it refers to and the conversion.
+    await pipeline(unpackStream(path, packing, options.signal), createWriteStream(plain));
     options.onProgress?.(0, 'converting qcow2 to a raw disk');
-    await convertQcow2(packing === 'none' ? path : plain, raw, options.signal);
+    await convertQcow2(plain, raw, options.signal);
     return await importStream(store, raw, 'none', 'raw', options);
   } finally {
     await rm(plain, { force: true });
