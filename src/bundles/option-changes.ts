@@ -9,16 +9,27 @@ export interface OptionChange {
   after: string | null;
 }
 
-/** What two bundles say differently of the options of applications that are in both. */
-export function optionChanges(before: Bundle, after: Bundle, roles: RoleLibrary): OptionChange[] {
+/** A bundle, and the roles that it goes by. */
+interface Side {
+  bundle: Bundle;
+  roles: RoleLibrary;
+}
+
+/**
+ * What two bundles say differently of the options of applications that are in both. A value is shown only where the roles of
+ * both know it as no secret: a bundle may bring a role of its own, which calls its options what it likes.
+ */
+export function optionChanges(before: Side, { bundle: after, roles }: Side): OptionChange[] {
   return [...after.applications.values()].flatMap((application) => {
-    const earlier = before.applications.get(application.name);
+    const earlier = before.bundle.applications.get(application.name);
     if (earlier === undefined) return [];
+    const earlierOptions = before.roles.get(earlier.role.value)?.options;
     const options = [...(roles.get(application.role.value)?.options ?? [])];
     return options.flatMap(([option, { secret }]) => {
       const change = { before: written(earlier, option), after: written(application, option) };
       if (change.before === change.after) return [];
-      const shown = secret ? { before: hidden(change.before), after: hidden(change.after) } : change;
+      const isShown = !secret && (change.before === null || earlierOptions?.get(option)?.secret === false);
+      const shown = isShown ? change : { before: hidden(change.before), after: hidden(change.after) };
       return [{ application: application.name, option, ...shown }];
     });
   });

@@ -1,12 +1,17 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { InjectDataSource } from '@nestjs/typeorm';
 import { DataSource, In, IsNull, type EntityManager } from 'typeorm';
-import { loadBundle, type Bundle } from '../bundles/index.js';
+import { loadBundle } from '../bundles/index.js';
 import { MusterError } from '../error.js';
 import type { Clock } from '../platform/clock.js';
 import { CLOCK } from '../platform/index.js';
 import { BundleLibrary } from './bundle-library.js';
-import { compileDeployment, placeOptions, type CompiledDeployment } from './compile-deployment.js';
+import {
+  compileDeployment,
+  placeOptions,
+  type CompiledDeployment,
+  type LoadedDeployment,
+} from './compile-deployment.js';
 import { DeploymentVersion } from './deployment-version.entity.js';
 import { Deployment } from './deployment.entity.js';
 import { Node } from './node.entity.js';
@@ -88,8 +93,9 @@ export class DeploymentRecords {
   }
 
   /** Null where these files are no bundle any more: a role has gone. */
-  bundleOf({ files }: Pick<Deployment, 'files'>): Bundle | null {
-    return loadBundle(files, this.library.roles).bundle;
+  loadedOf({ files }: Pick<Deployment, 'files'>): Pick<LoadedDeployment, 'bundle' | 'roles'> | null {
+    const { bundle, roles } = loadBundle(files, this.library.roles);
+    return bundle === null ? null : { bundle, roles };
   }
 
   /** The bundle of a deployment as it stands, compiled: its units and nodes. */

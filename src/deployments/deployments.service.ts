@@ -82,7 +82,7 @@ export class DeploymentsService {
     const { deployment, before, provider, requests, existing, plan, compiled, replaced } = prepared;
     const missing = requests.filter((each) => !existing.has(each.key));
     const previews = await provider.preview(missing);
-    const diff = deploymentDiff(prepared, before === null ? null : this.records.bundleOf(before));
+    const diff = deploymentDiff(prepared, before === null ? null : this.records.loadedOf(before));
     return {
       deployment: deployment.name,
       cloud: deployment.cloud,
@@ -127,7 +127,7 @@ export class DeploymentsService {
 
   /** What a deployment is with settings over those that it has. */
   withSettings(deployment: Deployment, settings: readonly Setting[]): Wanted {
-    return withSettings(deployment, settings, (files) => this.records.bundleOf(files));
+    return withSettings(deployment, settings, (files) => this.records.loadedOf(files)?.bundle ?? null);
   }
 
   /** Settings as people may see them: `etcd.port=2381`, and of a secret no value. */

@@ -1,5 +1,6 @@
-import { optionChanges, type Bundle, type OptionChange, type StepChange } from '../bundles/index.js';
+import { optionChanges, type OptionChange, type StepChange } from '../bundles/index.js';
 import type { ExistingNode, NodePreview } from '../clouds/index.js';
+import type { LoadedDeployment } from './compile-deployment.js';
 import { leaving } from './deployment-plan.js';
 import { surplusOf, type Prepared } from './deployment-planner.js';
 import type { OutdatedNode } from './outdated-nodes.js';
@@ -30,7 +31,10 @@ export interface DeploymentDiff {
   unchanged: number;
 }
 
-export function deploymentDiff(prepared: Prepared, before: Bundle | null): DeploymentDiff {
+export function deploymentDiff(
+  prepared: Prepared,
+  before: Pick<LoadedDeployment, 'bundle' | 'roles'> | null,
+): DeploymentDiff {
   const { requests, existing, compiled, diff } = prepared;
   const units = [...leavingForGood(prepared), ...stayingUnits(prepared)];
   return {
@@ -42,7 +46,7 @@ export function deploymentDiff(prepared: Prepared, before: Bundle | null): Deplo
       ...surplusOf(prepared).map(({ key, name }) => ({ key, change: 'remove' as const, name })),
     ],
     units,
-    options: before === null ? [] : optionChanges(before, compiled.bundle, compiled.roles),
+    options: before === null ? [] : optionChanges(before, compiled),
     keptBack: diff.keptBack,
     skipped: [...diff.skipped].map(([key, why]) => ({ step: key, why, runs: diff.changes.has(key) })),
     outdated: prepared.outdated,
