@@ -6,11 +6,12 @@ import { createHash } from 'node:crypto';
  */
 export function auditForm(body: unknown): unknown {
   if (typeof body !== 'object' || body === null) return body;
-  const { settings, files, params } = body as { settings?: unknown; files?: unknown; params?: unknown };
+  const { settings, files, params, bundle } = body as Record<string, unknown>;
   return {
     ...body,
     ...(Array.isArray(settings) && { settings: settings.map(({ value: _value, ...of }: { value?: unknown }) => of) }),
     ...(typeof params === 'object' && params !== null && { params: Object.keys(params) }),
+    ...(typeof bundle === 'object' && { bundle: auditForm(bundle) }),
     ...(Array.isArray(files) && { files: (files as { text: string }[]).map(fileForAudit) }),
   };
 }
