@@ -12,6 +12,9 @@ if [ "${#missing[@]}" -eq 0 ]; then
 fi
 # Noted for the removal: what was there before stays.
 install -d -m 0755 /var/lib/muster/roles/docker
-[[ " ${missing[*]} " != *' docker.io '* ]] || : >/var/lib/muster/roles/docker/installed
+if [[ " ${missing[*]} " == *' docker.io '* ]]; then
+  : >/var/lib/muster/roles/docker/installed
+  command -v containerd >/dev/null || : >/var/lib/muster/roles/docker/containerd-too
+fi
 apt-get -q update
 apt-get -q install -y --no-install-recommends "${missing[@]}"

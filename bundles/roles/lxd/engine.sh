@@ -21,6 +21,12 @@ own_container() { # refuses where $NAME is not a container of the deployment
   exit 78
 }
 
+own_probe() { # whether the container `probe` is one of the role's image, and not the operator's
+  local made_of
+  made_of=$(lxc config get probe volatile.base_image 2>/dev/null || true)
+  [ -n "$made_of" ] && lxc image list --format csv -c lF | grep -qxF "muster-probe,$made_of"
+}
+
 setting() { lxc config get "$NAME" "user.muster.$1"; }
 fixed_address() { lxc config device get "$NAME" eth0 ipv4.address 2>/dev/null || true; } # that a move has kept
 put() { lxc file push --quiet --create-dirs --uid 0 --gid 0 --mode "$2" - "$NAME$1"; } # PATH MODE: standard input

@@ -15,6 +15,10 @@ if ! lxc image info muster-probe >/dev/null 2>&1; then
   rm -f probe.tar.gz
 fi
 state=$(lxc list '^probe$' --format csv -c s)
+if [ -n "$state" ] && ! own_probe; then
+  echo 'cannot start the probe: a container of that name is there already; set the option probe to false' >&2
+  exit 78
+fi
 case $state in
   RUNNING) ;;
   '') lxc launch --quiet muster-probe probe </dev/null ;;

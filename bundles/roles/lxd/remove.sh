@@ -4,5 +4,5 @@ set -euo pipefail
 . ./engine.sh
 
 command -v lxc >/dev/null || exit 0
-lxc delete --force probe 2>/dev/null || true
+! own_probe || lxc delete --force probe
 lxc image delete muster-probe 2>/dev/null || true
