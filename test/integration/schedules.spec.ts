@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, it } from 'vitest';
 import { SCHEDULE_DEFAULTS } from '../../src/bundles/schedules.js';
-import type { NewSchedule } from '../../src/deployments/index.js';
+import { Schedule, type NewSchedule } from '../../src/deployments/index.js';
 import { Datastores } from '../support/datastores.js';
 import { DeploymentRig } from '../support/deployment-rig.js';
 import { eventually } from '../support/pipeline-engine.js';
@@ -235,5 +235,20 @@ describe('a schedule', () => {
     expect(await rig.schedules.get('lab-nightly')).toMatchObject({ canary: 'trial' });
     await rig.up(nightly('lab'));
     await expect(rig.schedules.get('lab-nightly')).rejects.toThrow(/cannot find/);
+  });
+
+  it('that its own run takes away does not keep others from firing', async () => {
+    const nightly = { cron: '0 13 * * *', action: 'apply' as const };
+    await rig.up(bundle(`schedules: {nightly: {cron: "${nightly.cron}", action: apply, canary: lab}}`));
+    const { id } = await add({ name: 'lab-nightly', ...nightly });
+    // As it was kept before a bundle's canary was left out.
+    await rig.dataSource.getRepository(Schedule).update({ id }, { canary: 'lab', fromBundle: true });
+    await rig.schedules.fireNow(rig.dataSource.manager, 'lab-nightly');
+    await rig.runner().look();
+    await expect(rig.schedules.get('lab-nightly')).rejects.toThrow(/cannot find/);
+    await add();
+    rig.clock.set('2026-11-26T13:00:00Z');
+    await settle();
+    expect(await seen()).toEqual(['11-26T13:00 succeeded']);
   });
 });

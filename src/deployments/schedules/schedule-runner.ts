@@ -69,7 +69,8 @@ export class ScheduleRunner {
       const before = firing.runId;
       if (firing.status === 'waiting') await this.begin(manager, schedule, firing);
       else await this.watch(manager, schedule, firing);
-      await manager.save(ScheduleFiring, firing);
+      // The bundle that it has just laid may have taken its schedule away, and it with that.
+      if (await manager.existsBy(ScheduleFiring, { id })) await manager.save(ScheduleFiring, firing);
       return firing.runId === before ? null : firing.runId;
     });
     if (begun !== null) await this.runs.nudge(begun);
