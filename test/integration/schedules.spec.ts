@@ -237,6 +237,19 @@ describe('a schedule', () => {
     await expect(rig.schedules.get('lab-nightly')).rejects.toThrow(/cannot find/);
   });
 
+  it('that redeploys tears nothing down that could not be laid again for want of a name for a schedule', async () => {
+    await rig.up(bundle('schedules: {nightly: {cron: "0 3 * * *", action: verify}}'));
+    await rig.schedules.remove(rig.dataSource.manager, 'lab-nightly');
+    await add({ name: 'lab-nightly', cron: '0 4 * * *' });
+    await add({ action: 'redeploy' });
+    const { id } = await rig.deployments.get('lab');
+    await rig.schedules.fireNow(rig.dataSource.manager, 's');
+    await settle();
+    const reason = expect.stringContaining('lab-nightly is there already, for lab') as string;
+    expect((await history())[0]).toMatchObject({ status: 'failed', phase: null, runId: null, reason });
+    expect((await rig.deployments.get('lab')).id).toBe(id);
+  });
+
   it('that its own run takes away does not keep others from firing', async () => {
     const nightly = { cron: '0 13 * * *', action: 'apply' as const };
     await rig.up(bundle(`schedules: {nightly: {cron: "${nightly.cron}", action: apply, canary: lab}}`));

@@ -123,7 +123,13 @@ export class DeploymentRig {
     this.teardown = new TeardownService(dataSource, runs, this.planner, this.records, this.state);
     this.verification = new VerifyService(dataSource, runs, this.state, this.records, loadSettings({}));
     this.upgrades = new UpgradeService(dataSource, this.deployments, this.planner, this.records, library);
-    this.actions = new ScheduledActions(this.deployments, this.teardown, this.verification, this.upgrades);
+    this.actions = new ScheduledActions(
+      this.deployments,
+      this.teardown,
+      this.verification,
+      this.upgrades,
+      this.schedules,
+    );
     const { environment } = this;
     this.write('boot_id', 'boot-1\n');
     this.engine = new TestEngine({

@@ -9,6 +9,7 @@ import { UpgradeService } from '../upgrade/upgrade.service.js';
 import { VerifyService } from '../verify.service.js';
 import type { ScheduleFiring } from './schedule-firing.entity.js';
 import type { Schedule } from './schedule.entity.js';
+import { SchedulesService } from './schedules.service.js';
 
 /** Begins the runs that schedules ask for. */
 @Injectable()
@@ -18,6 +19,7 @@ export class ScheduledActions {
     @Inject(TeardownService) private readonly teardown: TeardownService,
     @Inject(VerifyService) private readonly verification: VerifyService,
     @Inject(UpgradeService) private readonly upgrades: UpgradeService,
+    @Inject(SchedulesService) private readonly schedules: SchedulesService,
   ) {}
 
   /** The deployment that stands under a name, or else the last one that did. */
@@ -66,11 +68,18 @@ export class ScheduledActions {
     firing: ScheduleFiring,
     actor: string,
   ): Promise<string> {
+    if (deployment.removedAt === null) await this.refuseUnlayable(manager, deployment);
     const outputs = deployment.removedAt === null ? await this.outputs(deployment) : {};
     firing.source = { deploymentId: deployment.id, outputs };
     firing.phase = deployment.removedAt === null ? 'down' : 'up';
     if (firing.phase === 'up') return this.lay(manager, deployment, actor);
     return (await this.teardown.down(manager, deployment, actor)).id;
+  }
+
+  /** What the second half would be refused for, when it is torn down already. */
+  private async refuseUnlayable(manager: EntityManager, deployment: Deployment): Promise<void> {
+    const { bundle } = this.deployments.compiled(deployment);
+    await this.schedules.refuseTaken(manager, deployment.name, bundle.settings.schedules);
   }
 
   /** The second half: lays down again what the first has torn down. */

@@ -102,8 +102,7 @@ export class SchedulesService {
     actor: string,
   ): Promise<void> {
     const present = await manager.findBy(Schedule, { deployment, fromBundle: true });
-    const own = [...said].filter(([, { canary }]) => canary !== deployment);
-    const wanted = new Map(own.map(([name, schedule]) => [`${deployment}-${name}`, schedule]));
+    const wanted = wantedOf(deployment, said);
     for (const schedule of present) if (!wanted.has(schedule.name)) await manager.delete(Schedule, { id: schedule.id });
     for (const [name, schedule] of wanted) {
       const known = await manager.findOneBy(Schedule, { name });
@@ -112,11 +111,29 @@ export class SchedulesService {
     }
   }
 
+  /** Throws (`conflict`) where `adopt` would. */
+  async refuseTaken(
+    manager: EntityManager,
+    deployment: string,
+    said: ReadonlyMap<string, BundleSchedule>,
+  ): Promise<void> {
+    for (const name of wantedOf(deployment, said).keys()) {
+      const known = await manager.findOneBy(Schedule, { name });
+      if (known !== null) ownedBy(deployment, known);
+    }
+  }
+
   private changed(known: Schedule, schedule: BundleSchedule): Schedule {
     const sameTimes = known.cron === schedule.cron && known.timeZone === schedule.timeZone;
     const nextAt = sameTimes ? known.nextAt : firstAfter(schedule, this.clock.now());
     return Object.assign(known, schedule, { fromBundle: true, nextAt });
   }
+}
+
+/** By their full names. */
+function wantedOf(deployment: string, said: ReadonlyMap<string, BundleSchedule>): Map<string, BundleSchedule> {
+  const own = [...said].filter(([, { canary }]) => canary !== deployment);
+  return new Map(own.map(([name, schedule]) => [`${deployment}-${name}`, schedule]));
 }
 
 function ownedBy(deployment: string, known: Schedule): Schedule {
