@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ImageCatalog } from '../../src/images/index.js';
@@ -142,6 +143,15 @@ describe('every operation of the document', () => {
         })),
       );
     expect(await faults(requests)).toEqual([]);
+  });
+
+  it('unpacks no body', async () => {
+    const headers = { 'content-encoding': 'gzip' };
+    for (const type of ['application/json', 'application/octet-stream']) {
+      const answer = await send('POST', '/v1/machines', { token: admin, body: gzipSync('{}'), type, headers });
+      expect(answer.status).toBe(415);
+      expect(answer.json()).toMatchObject({ status: 415, type: 'urn:muster:problem:invalid' });
+    }
   });
 
   it('takes wrong values in any field for no more than a wrong request', async () => {
