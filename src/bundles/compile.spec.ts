@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compileBundle, type CompileInput } from './compile.js';
 import { formatDiagnostics } from './diagnostics.js';
+import { effectiveInput } from './effective-input.js';
 import { loadBundle } from './load-bundle.js';
 import { exampleRoles } from './testing/example-roles.js';
 
@@ -163,6 +164,24 @@ describe('the input of a step', () => {
       node: { key: '1', address: { $output: { step: 'node/1:ready', name: 'address' } } },
       relations: { certificates: { units: [{ unit: 'easyrsa/0', node: '0/lxd/easyrsa-0' }] } },
     });
+  });
+
+  it('names the variables whose values are secret, which is no reason to run it again', () => {
+    const role = `role: x
+summary: Has a password
+bases: [debian@12]
+options: {pass-word: {type: string, secret: true, description: What opens it}, name: {type: string, description: Whose}}
+steps: {install: {run: install.sh}}
+`;
+    const files = [
+      { name: 'bundle.yaml', text: 'applications: {x: {role: x, options: {pass-word: sesame}}}\n' },
+      { name: 'roles/x/role.yaml', text: role, attached: true as const },
+      { name: 'roles/x/install.sh', text: '#!/bin/sh\n', attached: true as const },
+    ];
+    const { bundle, roles } = loadBundle(files, new Map());
+    const step = bundle && compileBundle({ bundle, roles }).plan.steps.find(({ key }) => key === 'x/0:install');
+    expect(step?.input.secretVariables).toEqual(['OPT_PASS_WORD']);
+    expect(effectiveInput(step?.input ?? {})).not.toHaveProperty('secretVariables');
   });
 
   it('waits for a port by a fixed script, with the port in the environment', () => {

@@ -3,10 +3,10 @@ import { isOutputReference, type JsonObject, type JsonValue } from '../plan/inde
 /**
  * What of the input of a `node.script` step can make a difference to what it does: its scripts, the files that they
  * name, the variables that they read, and the document if they open it. A step is given every option of its unit; one
- * that a step never reads is no reason to run it again; nor is where its packages come from. In doubt a part counts.
+ * that a step never reads is no reason to run it again; nor is where its packages come from, or which values are masked. In doubt a part counts.
  */
 export function effectiveInput(input: JsonObject): JsonObject {
-  const { nodeId: _, packages: __, environment, files, input: document, ...rest } = input;
+  const { nodeId: _, packages: __, secretVariables: ___, environment, files, input: document, ...rest } = input;
   const scripts = [input.script, input.checkScript].filter((text) => typeof text === 'string');
   const named = filesNamed(scripts, Array.isArray(files) ? files : []);
   const texts = [...scripts, ...named.map(({ content }) => content)];

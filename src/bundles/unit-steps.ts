@@ -95,6 +95,7 @@ export class UnitSteps {
           ...(step.waitTcp === null ? {} : { WAIT_TCP_PORT: waitPort(step.waitTcp, options) }),
           ...relations.environment,
         },
+        ...secretVariablesOf(role),
         ...(artifacts.entries.length === 0 ? {} : { artifacts: artifacts.entries }),
         ...this.packages(unit, role, step, options),
         files: role.files.map(({ name, text }) => ({ path: name, content: text, mode: 0o644 })),
@@ -162,7 +163,7 @@ export class UnitSteps {
       ADDRESS: this.nodeValue(unit.node, 'address'),
       PRINCIPAL: unit.principal ?? '',
     };
-    for (const [name, value] of Object.entries(options)) environment[`OPT_${variableOf(name)}`] = String(value ?? '');
+    for (const [name, value] of Object.entries(options)) environment[optionVariable(name)] = String(value ?? '');
     return environment;
   }
 
@@ -299,4 +300,11 @@ function answerName(name: string, unit: PlannedUnit): string {
 function waitPort(written: string, options: Record<string, OptionValue | null>): string {
   const [, option] = /^\$\{(.+)\}$/.exec(written) ?? [];
   return option === undefined ? written : String(options[option] ?? '');
+}
+
+const optionVariable = (name: string) => `OPT_${variableOf(name)}`;
+
+function secretVariablesOf(role: RoleDefinition): JsonObject {
+  const names = [...role.options].filter(([, { secret }]) => secret).map(([name]) => optionVariable(name));
+  return names.length === 0 ? {} : { secretVariables: names };
 }

@@ -114,6 +114,23 @@ describe('a script on a node', () => {
     expect(view.steps[0]!.reason).toMatch(reason);
   });
 
+  it('says no value of a variable that is secret, in its log or its reason', async () => {
+    const environment = { OPT_PASSWORD: 'hunter22', OPT_NAME: 'open' };
+    const script = 'set -x; echo "$OPT_NAME $OPT_PASSWORD"; exit 2';
+    const run = await node.submit({ input: { script, environment, secretVariables: ['OPT_PASSWORD'] } });
+    expect(await node.over(run.id)).toMatchObject({ status: 'failed' });
+    expect(await node.logOf(run.id)).toContain('\nopen [masked]\n');
+    expect(await node.logOf(run.id)).not.toContain('hunter22');
+    const failing = {
+      script: 'echo "cannot use $OPT_PASSWORD"; exit 2',
+      environment,
+      secretVariables: ['OPT_PASSWORD'],
+    };
+    const other = await node.submit({ input: failing });
+    await node.over(other.id);
+    expect((await stateOf(other.id)).reason).toBe('exit code 2: cannot use [masked]');
+  });
+
   it('that a check finds done is not run', async () => {
     const count = counter();
     const run = await node.submit({ input: { script: `echo once >>${count}`, checkScript: 'echo looked; exit 0' } });

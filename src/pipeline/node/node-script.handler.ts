@@ -26,6 +26,8 @@ const nodeScriptInput = z.object({
   /** What the script finds as JSON in the file $MUSTER_INPUT. */
   input: z.json().optional(),
   environment: z.record(z.string(), z.string()).optional(),
+  /** Names of variables in `environment` whose values no log and no reason may hold. */
+  secretVariables: z.array(z.string()).default([]),
   /** What the script may publish as a secret; any by default. An undeclared one might reach where none may be. */
   secrets: z.array(z.string()).optional(),
   /** The step may reboot the node: by `muster-reboot` (it is run again afterwards), or once when it has succeeded. */
@@ -42,8 +44,13 @@ const nodeScriptInput = z.object({
 });
 type Input = z.infer<typeof nodeScriptInput>;
 
-const POLL_FIRST_MS = 250;
-const POLL_MOST_MS = 3000;
+function inputOf(context: StepContext): Input {
+  const input = nodeScriptInput.parse(context.input);
+  context.mask(input.secretVariables.map((name) => input.environment?.[name] ?? ''));
+  return input;
+}
+
+const [POLL_FIRST_MS, POLL_MOST_MS] = [250, 3000];
 const UNREACHABLE_MS = 2000;
 const UNREACHABLE_MOST_MS = 15_000;
 
@@ -84,7 +91,7 @@ export class NodeScriptHandler implements StepHandler {
   ) {}
 
   async run(context: StepContext): Promise<StepOutcome> {
-    const input = nodeScriptInput.parse(context.input);
+    const input = inputOf(context);
     const notes = notesOf(context.state);
     try {
       return await withNode(this.needs, input.nodeId, context.signal, (shell, target) =>
@@ -96,7 +103,7 @@ export class NodeScriptHandler implements StepHandler {
   }
 
   async cancel(context: StepContext): Promise<void> {
-    const input = nodeScriptInput.parse(context.input);
+    const input = inputOf(context);
     const notes = notesOf(context.state);
     await withNode(this.needs, input.nodeId, context.signal, (shell, target) =>
       this.stepOn(shell, context, target.user).cancel(context.signal),
