@@ -4,9 +4,12 @@ import { systemClock } from '../../src/platform/clock.js';
 import { createDataSource } from '../../src/platform/database/index.js';
 import { KeyFile } from '../../src/platform/secrets/index.js';
 
-/** What `muster secrets rotate` does, without loading the rest of the command line. Made to be killed. */
-const [, , url = '', keyFile = ''] = process.argv;
+/** What `muster secrets rotate` does, without the rest of the command line, and killed where it says what fits `killAt`. */
+const [, , url = '', keyFile = '', killAt = ''] = process.argv;
 const dataSource = await createDataSource({ url, entities: [], migrations: [], poolSize: 3 }).initialize();
-const tell = (text: string) => process.stderr.write(`${text}\n`);
+// By itself: whoever reads what it says may read it when all is over.
+const tell = (text: string) => {
+  if (new RegExp(killAt).test(text)) process.kill(process.pid, 'SIGKILL');
+};
 await rotateKeys({ dataSource, keyFile: new KeyFile(keyFile), clock: systemClock, waitMs: 30_000, tell });
 await dataSource.destroy();
