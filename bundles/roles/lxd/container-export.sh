@@ -13,7 +13,7 @@ fi
 packed_since_it_ran() {
   local ran
   ran=$(lxc query "/1.0/instances/$NAME" | grep -oE '"last_used_at": *"[^"]+' | cut -d'"' -f4)
-  [ -e "$file" ] && [ "$(stat -c %Y "$file")" -gt "$(date -d "$ran" +%s)" ]
+  [ -n "$ran" ] && [ -e "$file" ] && [ "$(stat -c %Y "$file")" -gt "$(date -d "$ran" +%s)" ]
 }
 
 # Without its address, whose device is of this host's network.
