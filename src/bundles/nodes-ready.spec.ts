@@ -14,7 +14,15 @@ case "$*" in
   echo "$next" >calls
   cat "answer-$next"
   ;;
-*readyz*) echo 'readyz check passed' ;;
+*readyz*)
+  if [ -e cut-once ]; then
+    rm cut-once
+    echo 'net/http: TLS handshake timeout' >&2
+    exit 1
+  fi
+  echo 'readyz check passed'
+  ;;
+*'-o wide') [ ! -e cut-wide ] || exit 1 ;;
 esac
 `;
 
@@ -72,6 +80,14 @@ describe('every node is Ready', { timeout: 20_000 }, () => {
     expect(code).toBe(0);
     expect(stdout).toContain('worker is not Ready: NodeStatusUnknown: starting\n');
     expect(stdout).toContain('pulling');
+  });
+
+  it('is asked again where the API server was too busy to answer', async () => {
+    answers([['worker', 'True', 'posting']]);
+    for (const cut of ['cut-once', 'cut-wide']) writeFileSync(join(folder, cut), '');
+    const { code, stdout } = await run(60);
+    expect(code).toBe(0);
+    expect(stdout).toContain('the API server is not ready');
   });
 
   it('is given up soon for a node that stays away, which is named', async () => {

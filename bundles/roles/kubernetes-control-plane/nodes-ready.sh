@@ -4,7 +4,7 @@ set -euo pipefail
 . ./kubernetes.sh
 
 kubectl() { command kubectl --kubeconfig /etc/kubernetes/admin.conf "$@"; }
-unready() { # a line for each node that is not Ready: its name and why
+unready() { # a line for each node that is not Ready, and why; and for the API server
   local nodes
   nodes=$(kubectl get nodes -o json) || { echo 'the API server does not answer'; return; }
   jq -r 'if .items == [] then "there is no node" else .items[]
@@ -14,6 +14,7 @@ unready() { # a line for each node that is not Ready: its name and why
     name=REL_KUBE_CONTROL_${index}_NODE_NAME
     jq -e --arg name "${!name}" 'any(.items[]; .metadata.name == $name)' <<<"$nodes" >/dev/null || echo "${!name} is no node of the cluster"
   done
+  kubectl get --raw /readyz >/dev/null || echo 'the API server is not ready'
 }
 
 give_up() { kubectl get nodes -o wide || true; echo "$1: ${now//$'\n'/; }" >&2; exit 1; }
@@ -28,5 +29,4 @@ until before=$now && now=$(unready) && [ -z "$now" ]; do
   [ "$SECONDS" -lt "$OPT_VERIFY_SECONDS" ] || give_up "after $OPT_VERIFY_SECONDS seconds still"
   sleep 1
 done
-kubectl get nodes -o wide
-kubectl get --raw '/readyz?verbose' | tail -n 1
+kubectl get nodes -o wide || true
