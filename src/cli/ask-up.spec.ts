@@ -3,8 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { run } from './run.js';
 import { runOnTerminal, type Answer } from '../../test/support/terminal.js';
 
 const DOWN = '\u001b[B';
@@ -19,6 +21,7 @@ const PLAN = {
 let api: Server;
 let folder: string;
 let begun: unknown[] = [];
+let onPlan: () => void;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'muster-asked-'));
   writeFileSync(join(folder, 'bundle.yaml'), 'applications: {greeter: {role: greeter}}\n');
@@ -29,8 +32,10 @@ beforeAll(async () => {
       if (request.url === '/v1/bundles')
         answer(200, { items: [{ name: 'ubuntu', description: null, roles: [], brought: false }] });
       else if (request.url === '/v1/bundles/check') answer(200, { ok: true, diagnostics: [], questions: [QUESTION] });
-      else if (request.url === '/v1/plans') answer(200, PLAN);
-      else {
+      else if (request.url === '/v1/plans') {
+        onPlan();
+        answer(200, PLAN);
+      } else {
         begun.push(JSON.parse(body));
         answer(503, {});
       }
@@ -44,6 +49,7 @@ afterAll(() => {
 });
 beforeEach(() => {
   begun = [];
+  onPlan = () => undefined;
 });
 
 /** Runs the command on a terminal of its own, against the API above. */
@@ -66,6 +72,29 @@ it('on a terminal it asks where, and what the bundle asks; shows the plan, and t
   const settings = [{ application: 'greeter', option: 'greeting', value: "it's me" }];
   expect(begun).toMatchObject([{ on: 'metal', settings, planHash: 'h' }]);
 }, 120_000);
+
+it.each([['up ubuntu --on localhost'], ['ubuntu --on localhost']])(
+  'without a server `muster %s` asks whether to start one',
+  async (line) => {
+    const { code, screen } = await runOnTerminal({ folder }, line.split(' '), [['[y/N]', 'n\n']]);
+    expect(screen).toContain('No muster server answers on this computer. Start one in the background?');
+    expect(code).toBe(4);
+  },
+  120_000,
+);
+
+it('Ctrl-C while the plan is made begins nothing, also with --yes', async () => {
+  const interrupt = new AbortController();
+  onPlan = () => interrupt.abort();
+  const { port } = api.address() as AddressInfo;
+  const code = await run(['up', join(folder, 'bundle.yaml'), '--on', 'metal', '--yes'], {
+    ...{ stdout: new PassThrough(), stderr: new PassThrough(), stdin: Readable.from([]), isTty: false, canAsk: false },
+    environment: { MUSTER_API_URL: `http://127.0.0.1:${port}`, MUSTER_TOKEN: 'x' },
+    signal: interrupt.signal,
+  });
+  expect(code).toBe(130);
+  expect(begun).toEqual([]);
+});
 
 it('Ctrl-C at a question ends it, and does nothing', async () => {
   const { code } = await onTerminal(['up', './bundle.yaml'], [['Where?', '\u0003']]);

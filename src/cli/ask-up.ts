@@ -17,7 +17,7 @@ export async function askUp(context: CliContext, said: UpChoices): Promise<UpCho
   const on = said.on ?? (await select({ message: 'Where?', choices: CLOUDS }, ask));
   const set = [...said.set];
   const body = readBundle(bundle, said.overlay);
-  const { questions } = await context.api.call(bundlesRoutes.check, { body });
+  const { questions } = await context.look(bundlesRoutes.check, { body });
   const given = new Set(settingsOf(set).map(({ application, option }) => `${application}.${option}`));
   for (const question of questions) {
     if (given.has(question.set)) continue;
@@ -37,7 +37,7 @@ export async function askUp(context: CliContext, said: UpChoices): Promise<UpCho
 type Ask = { input: CliContext['io']['stdin']; output: NodeJS.WritableStream; signal: AbortSignal };
 
 async function askBundle(context: CliContext, ask: Ask): Promise<string> {
-  const { items } = await context.api.call(bundlesRoutes.list, {});
+  const { items } = await context.look(bundlesRoutes.list, {});
   const choices = items.map(({ name, description }) => ({ value: name, description: description ?? undefined }));
   return select({ message: 'Which bundle?', choices }, ask);
 }

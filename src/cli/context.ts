@@ -40,6 +40,7 @@ export class CliContext {
   /** Set by a command that ends well but says otherwise, such as `bundles check`. */
   exitCode: ExitCode = EXIT.ok;
   private opened: ApiClient | null = null;
+  private toldOfLibrary = false;
 
   constructor(
     readonly io: CliIo,
@@ -75,7 +76,8 @@ export class CliContext {
       const { answerFromLibrary } = this.io;
       const isThere = !(error instanceof CliError) || error.code !== EXIT.unreachable;
       if (isThere || this.namesServer || answerFromLibrary === undefined) throw error;
-      this.tell('no server answers on this computer: told from the bundles and roles that come with this program');
+      if (!this.toldOfLibrary) this.tell('no server answers on this computer: told from what comes with this program');
+      this.toldOfLibrary = true;
       return (await answerFromLibrary(route.id, input)) as ResponseOf<R>;
     }
   }
@@ -130,8 +132,14 @@ export class CliContext {
     return password({ message }, { input: this.io.stdin, output: process.stderr, signal: this.io.signal });
   }
 
+  /** After Ctrl-C nothing is begun that was not begun before. */
+  refuseInterrupted(): void {
+    if (this.io.signal.aborted) throw new CliError(EXIT.interrupted, 'interrupted: nothing was done');
+  }
+
   /** Asks before something is destroyed. Without a terminal and without --yes nothing is done. */
   async confirm(question: string, options: { yes?: boolean }): Promise<void> {
+    this.refuseInterrupted();
     if (options.yes === true) return;
     if (!this.io.canAsk) throw new CliError(EXIT.refused, `${question} Not without being told`, 'add --yes');
     const dialog = createInterface({ input: this.io.stdin, terminal: false });

@@ -20,6 +20,8 @@ export async function ensureServer(context: CliContext, options: { on: string; y
   const last: string[] = [];
   void ended.then((text) => last.push(text));
   for (const until = Date.now() + START_MS; Date.now() < until;) {
+    if (context.io.signal.aborted)
+      throw new CliError(EXIT.interrupted, 'interrupted: the server goes on', `its log: ${log}`);
     context.reopen();
     if (await isReady(context)) return;
     if (last.length > 0) {

@@ -91,7 +91,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 refused, 5 not reach
 export async function run(argv: readonly string[], io: CliIo, more: readonly Register[] = []): Promise<ExitCode> {
   const { program, context } = buildProgram(io, more);
   try {
-    await program.parseAsync(await withUp(program, context, argv), { from: 'user' });
+    await program.parseAsync(await withUp(program, context, withEndOfOptions(argv)), { from: 'user' });
     return context.exitCode;
   } catch (error) {
     if (io.signal.aborted && !(error instanceof CliError)) return EXIT.interrupted;
@@ -102,6 +102,14 @@ export async function run(argv: readonly string[], io: CliIo, more: readonly Reg
   }
 }
 
+/** What follows the target of `ssh` and `exec` is for ssh and the node, also where it looks like an option of ours. */
+function withEndOfOptions(argv: readonly string[]): readonly string[] {
+  const words = [...argv.keys()].filter((at) => !argv[at]?.startsWith('-') && argv[at - 1] !== '--api');
+  const [command, target] = words;
+  if (command === undefined || target === undefined || !['ssh', 'exec'].includes(argv[command] ?? '')) return argv;
+  return [...argv.slice(0, target + 1), ...(argv[target + 1] === '--' ? [] : ['--']), ...argv.slice(target + 1)];
+}
+
 /** `muster kubernetes-core` is `muster up kubernetes-core`, where the first word is no command but a shipped bundle. */
 async function withUp(program: Command, context: CliContext, argv: readonly string[]): Promise<readonly string[]> {
   const at = argv.findIndex((word, index) => !word.startsWith('-') && argv[index - 1] !== '--api');
@@ -109,7 +117,7 @@ async function withUp(program: Command, context: CliContext, argv: readonly stri
   const known = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
   if (!/^[a-z][a-z0-9-]*$/.test(word) || word === 'help' || known.includes(word)) return argv;
   program.parseOptions(argv.slice(0, at));
-  const isBundle = await context.api.call(bundlesRoutes.list, {}).then(
+  const isBundle = await context.look(bundlesRoutes.list, {}).then(
     ({ items }) => items.some(({ name }) => name === word),
     () => false,
   );

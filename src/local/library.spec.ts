@@ -39,6 +39,17 @@ describe('without a server', () => {
     expect(await muster(['bundles', 'show', 'helo'])).toMatchObject({ code: 3, stdout: '' });
   });
 
+  it('what follows the target of `ssh` and `exec` is for the node, and no option of ours', async () => {
+    for (const argv of [
+      ['exec', 'n1', 'df', '-h'],
+      ['ssh', 'n1', 'df', '--help'],
+      ['ssh', 'n1', '--', '-v'],
+      ['--json', 'exec', 'n1', 'ls'],
+    ])
+      expect(await muster(argv)).toMatchObject({ code: 5, stdout: '' });
+    expect(await muster(['ssh', '--help'])).toMatchObject({ code: 0 });
+  });
+
   it('a bundle is checked: editors and CI need no server', async () => {
     const path = join(folder, 'bad.yaml');
     writeFileSync(path, 'applications:\n  a: {role: ubunto}\n');
