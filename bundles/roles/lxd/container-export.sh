@@ -16,14 +16,15 @@ packed_since_it_ran() {
   [ -n "$ran" ] && [ -e "$file" ] && [ "$(stat -c %Y "$file")" -gt "$(date -d "$ran" +%s)" ]
 }
 
-# Without its address, whose device is of this host's network.
+# Without its address, whose device is of this host's network; here it keeps that, also where it is not packed.
+fixed=$(fixed_address)
 pack() {
-  local fixed
-  fixed=$(fixed_address)
-  [ -z "$fixed" ] || lxc config device remove "$NAME" eth0
+  if [ -n "$fixed" ]; then
+    trap 'lxc config device override "$NAME" eth0 ipv4.address="$fixed"' EXIT
+    lxc config device remove "$NAME" eth0
+  fi
   # LXD packs what it sends; the network is faster than gzip.
   lxc export --quiet "$NAME" "$file.part" --compression none
-  [ -z "$fixed" ] || lxc config device override "$NAME" eth0 ipv4.address="$fixed"
   mv "$file.part" "$file"
 }
 
