@@ -133,7 +133,7 @@ export class CliContext {
   }
 
   /** After Ctrl-C nothing is begun that was not begun before. */
-  refuseInterrupted(): void {
+  private refuseInterrupted(): void {
     if (this.io.signal.aborted) throw new CliError(EXIT.interrupted, 'interrupted: nothing was done');
   }
 

@@ -102,17 +102,21 @@ export async function run(argv: readonly string[], io: CliIo, more: readonly Reg
   }
 }
 
+/** Where words stand that are no option, nor the value of one that goes before the command. */
+function wordsIn(argv: readonly string[]): number[] {
+  return [...argv.keys()].filter((at) => argv[at]?.startsWith('-') === false && argv[at - 1] !== '--api');
+}
+
 /** What follows the target of `ssh` and `exec` is for ssh and the node, also where it looks like an option of ours. */
 function withEndOfOptions(argv: readonly string[]): readonly string[] {
-  const words = [...argv.keys()].filter((at) => !argv[at]?.startsWith('-') && argv[at - 1] !== '--api');
-  const [command, target] = words;
+  const [command, target] = wordsIn(argv);
   if (command === undefined || target === undefined || !['ssh', 'exec'].includes(argv[command] ?? '')) return argv;
   return [...argv.slice(0, target + 1), ...(argv[target + 1] === '--' ? [] : ['--']), ...argv.slice(target + 1)];
 }
 
 /** `muster kubernetes-core` is `muster up kubernetes-core`, where the first word is no command but a shipped bundle. */
 async function withUp(program: Command, context: CliContext, argv: readonly string[]): Promise<readonly string[]> {
-  const at = argv.findIndex((word, index) => !word.startsWith('-') && argv[index - 1] !== '--api');
+  const [at = 0] = wordsIn(argv);
   const word = argv[at] ?? '';
   const known = program.commands.flatMap((command) => [command.name(), ...command.aliases()]);
   if (!/^[a-z][a-z0-9-]*$/.test(word) || word === 'help' || known.includes(word)) return argv;
