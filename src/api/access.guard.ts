@@ -2,6 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { Reflector } from '@nestjs/core';
 import { roleAllows, TokensService, type Principal } from '../access/index.js';
 import { MusterError } from '../error.js';
+import { bearerOf } from './bearer.js';
 import { PUBLIC_METADATA, type Route } from './contract/index.js';
 import { ROUTE_METADATA, type MusterRequest } from './endpoint.js';
 
@@ -30,13 +31,7 @@ export class AccessGuard implements CanActivate {
   private async principalOf(request: MusterRequest, route: Route | undefined): Promise<Principal> {
     const header = request.headers.authorization;
     if (header === undefined && route?.openOnLoopback === true && isOwnComputer(request)) return LOOPBACK;
-    const match = /^Bearer +(\S+)$/i.exec(header ?? '');
-    if (match?.[1] === undefined) {
-      throw new MusterError('unauthenticated', 'cannot tell who is asking: no bearer token', {
-        hint: 'send "Authorization: Bearer muster_…"; the first start of the server printed one',
-      });
-    }
-    return this.tokens.authenticate(match[1]);
+    return request.principal ?? bearerOf(request, this.tokens);
   }
 }
 

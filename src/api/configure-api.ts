@@ -1,6 +1,8 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule } from '@nestjs/swagger';
 import type { Request, Response } from 'express';
+import { TokensService } from '../access/index.js';
+import { bearerBeforeBody } from './bearer.js';
 import { UPLOAD_PIECE_BYTES } from './contract/index.js';
 import { openApiDocument } from './openapi.js';
 import { VERSION } from './version.js';
@@ -13,7 +15,8 @@ export function configureApi(app: NestExpressApplication): void {
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
-  // Bodies are read before tokens are looked at: a packed one would hold a thousand times what was sent for it.
+  app.use(bearerBeforeBody(app.get(TokensService)));
+  // A packed one would hold a thousand times what was sent for it.
   app.useBodyParser('json', { limit: JSON_LIMIT_BYTES, strict: true, inflate: false });
   app.useBodyParser('raw', { limit: UPLOAD_PIECE_BYTES, type: 'application/octet-stream', inflate: false });
   app.use(securityHeaders);

@@ -1,5 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Principal } from '../access/index.js';
+import type { Node } from '../deployments/index.js';
+import { MusterError } from '../error.js';
 import { MachinesService, PowerReadings, type Machine as StoredMachine } from '../machines/index.js';
 import { RunsService } from '../pipeline/index.js';
 import { refuseOutsidePool } from './access.guard.js';
@@ -22,6 +24,19 @@ export class MachineDirectory {
     const machine = await this.machines.get(reference);
     refuseOutsidePool(who, machine.pool, `machine ${reference}`);
     return machine;
+  }
+
+  /** Throws `forbidden` where a token of one pool may not log in to each of a deployment's nodes: one key opens them all. */
+  async refuseOtherPools(nodes: readonly Node[], who: Principal): Promise<void> {
+    if (who.pool === null) return;
+    for (const { machineId, name } of nodes.filter((node) => node.hostNodeId === null)) {
+      const machine = machineId === null ? null : await this.machines.find(machineId);
+      if (machine?.pool === who.pool) continue;
+      throw new MusterError(
+        'forbidden',
+        `cannot log in with a token of pool "${who.pool}": the deployment has ${name} too`,
+      );
+    }
   }
 
   async view(machine: StoredMachine): Promise<Machine> {

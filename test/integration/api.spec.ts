@@ -35,6 +35,16 @@ describe('access', () => {
     }
   });
 
+  it.each([`"${'x'.repeat(5 * 1024 * 1024)}"`, '{"name":'])('is looked at before the body is', async (body) => {
+    for (const token of [undefined, 'x']) {
+      const answer = await send('POST', '/v1/tokens', { token, body });
+      expect([answer.status, answer.headers['content-type']]).toEqual([
+        401,
+        expect.stringContaining('application/problem+json'),
+      ]);
+    }
+  });
+
   it('goes as far as the role', async () => {
     const viewer = (await api.cli(['tokens', 'create', 'looker'])).stdout.trim();
     expect((await send('GET', '/v1/tokens/self', { token: viewer })).json()).toMatchObject({ role: 'viewer' });

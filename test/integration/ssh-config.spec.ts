@@ -68,6 +68,23 @@ describe('muster ssh', () => {
   });
 });
 
+describe('the key of a deployment', () => {
+  it('is not for a token of a pool that the deployment goes beyond', async () => {
+    const token = (await good('tokens', 'create', 'lab', '--role', 'operator', '--pool', 'lab')).trim();
+    const sql = cloud.api.app.get(DataSource);
+    for (const key of ['web-0', 'web-1'])
+      expect((await cloud.api.cli(['machines', 'declare', key, '--power', 'manual'], { token })).code).toBe(0);
+    await sql.query(`update machine set deployment_id = (select id from deployment where name = 'prod')`);
+    const asks = async () => (await cloud.api.cli(['ssh', 'web-0', 'true'], { token })).code;
+    await sql.query(`update node set machine_id = (select id from machine where name = 'web-0') where key = 'web-0'`);
+    expect(await asks()).toBe(4);
+    await sql.query(`update node set machine_id = (select id from machine where name = 'web-1') where key = 'web-1'`);
+    expect(await asks()).toBe(0);
+    await sql.query('update node set machine_id = null');
+    await sql.query('delete from machine');
+  });
+});
+
 describe('muster ssh-config', () => {
   const config = () => file('of-ssh/prod.conf');
 
