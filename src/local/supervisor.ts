@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { inheritedEnvironment, type Role, type Settings } from '../platform/config/index.js';
+import { inheritedEnvironment, rootCacheDir, type Role, type Settings } from '../platform/config/index.js';
 // Not by the room's index: the one process that stays root loads no more than it uses.
 import { BuildForServer } from '../images/build-for-server.js';
 import { HostForServer } from '../clouds/localhost/host-for-server.js';
@@ -64,12 +64,18 @@ export class Supervisor {
     return ensureAccount(this.settings.user, this.settings.dataDir);
   }
 
+  /** The folders that the server writes to. */
   private prepareDataFolder(account: Account | null): void {
     const { dataDir } = this.settings;
     mkdirSync(dataDir, { recursive: true });
     // Others may pass through (Postgres has an account of its own) but not look around.
     chmodSync(dataDir, 0o711);
-    if (account !== null) chownSync(dataDir, account.uid, account.gid);
+    if (account === null) return;
+    chownSync(dataDir, account.uid, account.gid);
+    const { cacheDir } = this.settings.images;
+    if (cacheDir === undefined || existsSync(cacheDir)) return;
+    mkdirSync(cacheDir, { recursive: true });
+    chownSync(cacheDir, account.uid, account.gid);
   }
 
   private async startWorker(roles: Role[], account: Account | null): Promise<void> {
@@ -95,7 +101,7 @@ export class Supervisor {
     });
     const worker = { roles, process: child };
     this.workers.add(worker);
-    const builder = new BuildForServer(this.imageCache(), (message) => child.connected && child.send(message));
+    const builder = new BuildForServer(this.imageCache(account), (message) => child.connected && child.send(message));
     child.on('message', (message) => builder.hear(message));
     const host = new HostForServer((message) => child.connected && child.send(message));
     if (this.settings.localhost.enabled) child.on('message', (message) => host.hear(message));
@@ -109,8 +115,9 @@ export class Supervisor {
     await ready;
   }
 
-  private imageCache(): string {
-    return this.settings.images.cacheDir ?? join(this.settings.dataDir, 'cache');
+  private imageCache(account: Account | null): string {
+    const { dataDir, images } = this.settings;
+    return account === null ? (images.cacheDir ?? join(dataDir, 'cache')) : rootCacheDir(images.cacheDir);
   }
 
   private restart(roles: Role[], account: Account | null, reason: string): void {

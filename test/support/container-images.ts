@@ -2,7 +2,7 @@ import { buildOsImage } from '../../src/images/build/index.js';
 import type { ImagesService } from '../../src/images/index.js';
 
 /** Roots that survive a test run: a build takes a minute. */
-const CACHE = '/var/cache/muster-test/images';
+const CACHE = '/var/cache/muster-test/images.root';
 
 type Part = Pick<ImagesService, 'list' | 'buildable' | 'build' | 'findContainerRoot'>;
 

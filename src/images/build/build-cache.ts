@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { runProcess } from '../../platform/process/index.js';
 import { messageOf, MusterError } from '../../error.js';
@@ -28,6 +28,7 @@ export async function cached<Result>(
   make: (folder: string) => Promise<Result>,
 ): Promise<{ folder: string; result: Result }> {
   await mkdir(cacheDir, { recursive: true });
+  await refuseOthersFolder(cacheDir);
   const folder = join(cacheDir, `${name}-${await cacheKey(cacheDir, inputs)}`);
   if (!existsSync(join(folder, RESULT))) {
     const work = await mkdtemp(join(cacheDir, `.${name}-`));
@@ -44,6 +45,16 @@ export async function cached<Result>(
     }
   }
   return { folder, result: JSON.parse(await readFile(join(folder, RESULT), 'utf8')) as Result };
+}
+
+/** What is found in the cache is taken for a build: whom root is to trust must be root. */
+async function refuseOthersFolder(cacheDir: string): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, mode } = await lstat(cacheDir);
+  if (uid === 0 && (mode & 0o022) === 0) return;
+  throw new MusterError('conflict', `cannot keep builds in ${cacheDir}: others than root may write there`, {
+    hint: `chown root ${cacheDir} && chmod go-w ${cacheDir}, after you have emptied it`,
+  });
 }
 
 async function cacheKey(cacheDir: string, inputs: BuildInputs): Promise<string> {

@@ -1,8 +1,7 @@
-import { chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { MusterError } from '../../error.js';
 import { systemClock } from '../../platform/clock.js';
 import { inheritedEnvironment } from '../../platform/config/index.js';
-import { runProcess } from '../../platform/process/index.js';
 import { isAlive, startDetached } from '../rack/processes.js';
 import type { Rack } from '../rack/rack.js';
 import { inLab, type LabPlaces, musterCommand } from './lab-places.js';
@@ -39,7 +38,6 @@ export async function startLabServer(
   tell: (text: string) => void,
   settings: Record<string, string> = {},
 ): Promise<void> {
-  mkdirSync(inLab.imageCache(places), { recursive: true });
   await startGateway(rack, places);
   await startRouterAdvertisements(rack, places);
   const proxy = `http://127.0.0.1:${GATEWAY_PORT}`;
@@ -53,10 +51,7 @@ export async function startLabServer(
   });
   tell('waiting for the server');
   for (let waited = 0; waited < START_MS; waited += 100) {
-    if (/muster is ready/.test(readFileSync(log, 'utf8'))) {
-      await shareCache(places);
-      return;
-    }
+    if (/muster is ready/.test(readFileSync(log, 'utf8'))) return;
     if (!isAlive(server)) break;
     await systemClock.sleep(100);
   }
@@ -87,14 +82,6 @@ async function startGateway(rack: Rack, places: LabPlaces): Promise<void> {
     throw new MusterError('internal', 'cannot start the package gateway', { hint: `see ${log}` });
   const listen = `TCP-LISTEN:${GATEWAY_PORT},bind=127.0.0.1,fork,reuseaddr`;
   await rack.start(['socat', listen, `UNIX-CONNECT:${socket}`], 'package relay', log);
-}
-
-/** The server gave up root for an account of its own, which then builds the images. */
-async function shareCache(places: LabPlaces): Promise<void> {
-  const { stdout, code } = await runProcess(['getent', 'passwd', 'muster'], { allow: [0, 2] });
-  if (code !== 0) return;
-  const [, , uid = '', gid = ''] = stdout.split(':');
-  chownSync(inLab.imageCache(places), Number(uid), Number(gid));
 }
 
 /** A program that runs the command inside the lab, for people. */

@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from '../../error.js';
+import { rootCacheDir } from '../../platform/config/index.js';
 import { findKernel, probeAccelerator } from '../rack/accelerator.js';
 import { namespaceExists, execIn } from '../rack/namespace.js';
 import { Rack } from '../rack/rack.js';
@@ -174,7 +175,7 @@ class LabRun {
   }
 
   private builtKernels(): string[] {
-    const cache = inLab.imageCache(this.places);
+    const cache = rootCacheDir(inLab.imageCache(this.places));
     return readdirSync(cache)
       .filter((name) => name.startsWith('memory-environment-'))
       .map((name) => join(cache, name));

@@ -120,7 +120,10 @@ export const settingsSchema = z.strictObject({
         .regex(/^\/.*[^/]$/)
         .optional()
         .describe('Internal location of an nginx in front that sends images itself (X-Accel-Redirect)'),
-      cacheDir: z.string().optional().describe('Where builds keep what can be made again'),
+      cacheDir: z
+        .string()
+        .optional()
+        .describe('Where builds keep what can be made again; what root builds for the server is in DIR.root'),
     })
     .prefault({}),
   localhost: z
