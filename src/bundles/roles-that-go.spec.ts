@@ -1,71 +1,51 @@
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { RoleSandbox } from '../../test/support/role-sandbox.js';
 
-const ROLES = join(import.meta.dirname, '../../bundles/roles');
-
-let folder: string;
+let host: RoleSandbox;
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'muster-go-'));
-  for (const name of ['apt-get', 'systemctl']) stub(name, 'exit 0');
+  host = new RoleSandbox('apt-get', 'systemctl');
 });
 afterEach(() => {
-  rmSync(folder, { recursive: true, force: true });
+  host.remove();
 });
 
-function write(path: string, text: string, mode = 0o644): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  writeFileSync(join(folder, path), text, { mode });
-}
-const stub = (name: string, body: string) => {
-  write(`bin/${name}`, `#!/bin/bash\necho "${name} $*" >>'${join(folder, 'calls')}'\n${body}\n`, 0o755);
-};
-const isThere = (path: string) => existsSync(join(folder, path));
-
-/** The role's own script, with the system's folders below this test's. */
+/** What was called as the role went. */
 function remove(role: string): string {
-  const own = (file: string) =>
-    readFileSync(join(ROLES, role, file), 'utf8').replaceAll(/(?<![\w.])\/(var|etc|run)\//g, `${folder}/$1/`);
-  write('script/remove.sh', own('remove.sh'));
-  if (role === 'lxd') write('script/engine.sh', own('engine.sh'));
-  const env = { ...process.env, PATH: `${folder}/bin:${process.env.PATH ?? ''}` };
-  const { status, stderr } = spawnSync('bash', ['remove.sh'], { cwd: join(folder, 'script'), env, encoding: 'utf8' });
+  const { status, stderr, calls } = host.run(role, 'remove.sh');
   expect(`${status} ${stderr}`).toBe('0 ');
-  return isThere('calls') ? readFileSync(join(folder, 'calls'), 'utf8') : '';
+  return calls;
 }
 
 describe('Docker, as its role goes', () => {
   beforeEach(() => {
-    write('var/lib/muster/roles/docker/installed', '');
-    write('var/lib/docker/volumes/data', 'dear');
-    write('var/lib/containerd/images', 'dear');
+    host.write('var/lib/muster/roles/docker/installed', '');
+    host.write('var/lib/docker/volumes/data', 'dear');
+    host.write('var/lib/containerd/images', 'dear');
   });
 
   it('stays with all that is in it where it does not answer', () => {
-    stub('docker', 'exit 1');
+    host.stub('docker', 'exit 1');
     expect(remove('docker')).not.toContain('purge');
-    expect(isThere('var/lib/docker/volumes/data')).toBe(true);
+    expect(host.has('var/lib/docker/volumes/data')).toBe(true);
   });
 
   it('leaves the containerd that was there before it', () => {
-    stub('docker', 'exit 0');
+    host.stub('docker', 'exit 0');
     expect(remove('docker')).toContain('apt-get -q purge -y docker.io');
-    expect([isThere('var/lib/docker'), isThere('var/lib/containerd/images')]).toEqual([false, true]);
+    expect([host.has('var/lib/docker'), host.has('var/lib/containerd/images')]).toEqual([false, true]);
   });
 
   it('goes with all that it brought', () => {
-    stub('docker', 'exit 0');
-    write('var/lib/muster/roles/docker/containerd-too', '');
+    host.stub('docker', 'exit 0');
+    host.write('var/lib/muster/roles/docker/containerd-too', '');
     remove('docker');
-    expect([isThere('var/lib/docker'), isThere('var/lib/containerd')]).toEqual([false, false]);
+    expect([host.has('var/lib/docker'), host.has('var/lib/containerd')]).toEqual([false, false]);
   });
 });
 
 describe('a container called probe, as the role lxd goes', () => {
   const lxc = (image: string) =>
-    stub('lxc', `case "$*" in 'config get'*) echo ${image} ;; 'image list'*) echo muster-probe,abc ;; esac`);
+    host.stub('lxc', `case "$*" in 'config get'*) echo ${image} ;; 'image list'*) echo muster-probe,abc ;; esac`);
 
   it('stays where it is not of the role', () => {
     lxc('other');
@@ -75,5 +55,52 @@ describe('a container called probe, as the role lxd goes', () => {
   it('goes where it is', () => {
     lxc('abc');
     expect(remove('lxd')).toContain('lxc delete --force probe');
+  });
+});
+
+describe('a containerd', () => {
+  const OWN = 'disabled_plugins = ["cri"]\n';
+  const CONFIG = 'etc/containerd/config.toml';
+  const MIRROR = 'etc/containerd/certs.d/docker.io/hosts.toml';
+  const options = {
+    OPT_SANDBOX_IMAGE: 'pause:1',
+    OPT_REGISTRY_MIRROR: '',
+    OPT_RESTRICT_OOM_SCORE_ADJ: 'auto',
+    OPT_CGROUP_DRIVER: 'auto',
+    OPT_IMAGES: '',
+  };
+  const configure = (given: Partial<typeof options> = {}) => {
+    const { status, stderr } = host.run('containerd', 'configure.sh', { ...options, ...given });
+    expect(`${status} ${stderr}`).toBe('0 ');
+  };
+  beforeEach(() => {
+    for (const name of ['containerd', 'runc', 'iptables', 'conntrack', 'ctr']) host.stub(name, 'exit 0');
+    host.stub('systemd-detect-virt', 'exit 1');
+  });
+
+  it('that was there before is as it was once the role has gone', () => {
+    host.write(CONFIG, OWN);
+    expect(host.run('containerd', 'install.sh').status).toBe(0);
+    configure();
+    configure({ OPT_SANDBOX_IMAGE: 'pause:2' });
+    expect(host.read(CONFIG)).toContain('pause:2');
+    const calls = remove('containerd');
+    expect(host.read(CONFIG)).toBe(OWN);
+    expect(calls).toMatch(/systemctl restart containerd/);
+    expect(calls).not.toMatch(/disable.* containerd\.service/);
+  });
+
+  it('that came with the role goes with it', () => {
+    host.write('var/lib/muster/roles/containerd/installed', '');
+    configure();
+    expect(remove('containerd')).toMatch(/systemctl disable --quiet --now containerd\.service/);
+    expect([host.has(CONFIG), host.has('var/lib/muster/roles/containerd')]).toEqual([false, false]);
+  });
+
+  it('asks no registry any more that is no longer said', () => {
+    configure({ OPT_REGISTRY_MIRROR: 'https://mirror.lan' });
+    expect(host.read(MIRROR)).toContain('https://mirror.lan');
+    configure();
+    expect(host.has(MIRROR)).toBe(false);
   });
 });

@@ -2,6 +2,8 @@
 set -euo pipefail
 export PATH=$PATH:/usr/sbin:/sbin
 
+. ./put-back.sh
+
 fail() { echo "cannot set containerd up: $*" >&2; exit 78; }
 [[ $OPT_SANDBOX_IMAGE =~ ^[A-Za-z0-9./:@_-]+$ ]] || fail "sandbox-image \"$OPT_SANDBOX_IMAGE\" is no image"
 [[ $OPT_REGISTRY_MIRROR =~ ^(https?://[A-Za-z0-9.:/_-]+)?$ ]] || fail "registry-mirror \"$OPT_REGISTRY_MIRROR\" is no address"
@@ -18,9 +20,10 @@ fi
 # AppArmor's interface is the host's.
 no_apparmor=$in_container
 
-write() { # write FILE: sets changed where it was another
+write() { # write FILE: sets changed where it was another; one that is not muster's is kept beside it
   mkdir -p "$(dirname "$1")"
   cat >"$1.muster-new"
+  [ ! -e "$1" ] || head -n 1 "$1" | grep -q '^# Written by muster' || cp -p "$1" "$1.before-muster"
   if cmp -s "$1.muster-new" "$1"; then rm "$1.muster-new"; else mv "$1.muster-new" "$1"; changed=true; fi
 }
 changed=false
@@ -42,14 +45,19 @@ version = 2
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "/etc/containerd/certs.d"
 CONF
+mirror=/etc/containerd/certs.d/docker.io/hosts.toml
 if [ -n "$OPT_REGISTRY_MIRROR" ]; then
-  write /etc/containerd/certs.d/docker.io/hosts.toml <<CONF
+  write "$mirror" <<CONF
+# Written by muster.
 server = "https://registry-1.docker.io"
 [host."$OPT_REGISTRY_MIRROR"]
   capabilities = ["pull", "resolve"]
 CONF
+else
+  put_back "$mirror"
 fi
 write /etc/systemd/system/muster-container-cgroups.service <<'UNIT'
+# Written by muster.
 [Unit]
 Description=Cgroups and devices for containers in a system container
 DefaultDependencies=no

@@ -3,7 +3,11 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive PATH=$PATH:/usr/sbin:/sbin
 
 missing=()
-command -v containerd >/dev/null || missing+=(containerd)
+if ! command -v containerd >/dev/null; then
+  missing+=(containerd)
+  # Noted for the removal: one that was there before stays as it was.
+  install -D /dev/null /var/lib/muster/roles/containerd/installed
+fi
 command -v runc >/dev/null || missing+=(runc)
 # kubelet and kube-proxy call these.
 command -v iptables >/dev/null || missing+=(iptables)

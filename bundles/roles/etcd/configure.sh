@@ -1,30 +1,37 @@
 #!/bin/bash
 set -euo pipefail
 . ./certificates.sh
+. ./etcd-client.sh
+. ./membership.sh
 
 pki=/etc/etcd/pki
 take_certificates
 chown -R etcd:etcd "$pki"
 
-# The members are those of the first start; later etcd goes by its own record.
-members=${UNIT/\//-}=https://$ADDRESS:$OPT_PEER_PORT
-for ((index = 0; index < REL_CLUSTER_UNITS; index++)); do
-  member=REL_CLUSTER_${index}_MEMBER address=REL_CLUSTER_${index}_ADDRESS
-  members+=,${!member}=https://${!address}:$OPT_PEER_PORT
-done
-members=$(tr ',' '\n' <<<"$members" | sort | paste -sd,)
+# The first unit begins the cluster, the others join it: so a unit that comes later, or in another's place, is never one of
+# a cluster of its own. Once begun, etcd goes by its own record.
+if [ -d /var/lib/etcd/muster/member ]; then
+  start=$(grep '^ETCD_INITIAL_CLUSTER' /etc/default/etcd || true)
+elif [ "$LEADER" = true ] && ! others_run; then
+  start="ETCD_INITIAL_CLUSTER=$name=$own_url
+ETCD_INITIAL_CLUSTER_STATE=new
+ETCD_INITIAL_CLUSTER_TOKEN=$APPLICATION"
+else
+  join
+  start="ETCD_INITIAL_CLUSTER=$initial
+ETCD_INITIAL_CLUSTER_STATE=existing
+ETCD_INITIAL_CLUSTER_TOKEN=$APPLICATION"
+fi
 
 cat >/etc/default/etcd.new <<CONF
 # Written by muster.
-ETCD_NAME=${UNIT/\//-}
+ETCD_NAME=$name
 ETCD_DATA_DIR=/var/lib/etcd/muster
 ETCD_LISTEN_CLIENT_URLS=https://$ADDRESS:$OPT_PORT,https://127.0.0.1:$OPT_PORT
 ETCD_ADVERTISE_CLIENT_URLS=https://$ADDRESS:$OPT_PORT
 ETCD_LISTEN_PEER_URLS=https://$ADDRESS:$OPT_PEER_PORT
-ETCD_INITIAL_ADVERTISE_PEER_URLS=https://$ADDRESS:$OPT_PEER_PORT
-ETCD_INITIAL_CLUSTER=$members
-ETCD_INITIAL_CLUSTER_STATE=new
-ETCD_INITIAL_CLUSTER_TOKEN=$APPLICATION
+ETCD_INITIAL_ADVERTISE_PEER_URLS=$own_url
+$start
 ETCD_CERT_FILE=$pki/etcd.crt
 ETCD_KEY_FILE=$pki/etcd.key
 ETCD_TRUSTED_CA_FILE=$pki/ca.crt

@@ -2,6 +2,7 @@
 # Every member answers, and what one writes the cluster reads.
 set -euo pipefail
 . ./etcd-client.sh
+. ./membership.sh
 
 endpoints=https://$ADDRESS:$OPT_PORT
 etcd put "/muster/verify/$UNIT" "$(date -u +%FT%TZ)" >/dev/null
@@ -10,5 +11,10 @@ for ((index = 0; index < REL_CLUSTER_UNITS; index++)); do
   endpoints+=,https://${!address}:$OPT_PORT
 done
 etcd endpoint health
+# Each of a cluster of its own would answer, too.
+there=$(endpoints='' members)
+while read -r member address; do
+  grep -qF " https://$address:$OPT_PEER_PORT " <<<"$there" || { echo "$member is not of the same cluster" >&2; exit 1; }
+done < <(other_units)
 [ -n "$(etcd get "/muster/verify/$UNIT" --print-value-only)" ] || { echo "cannot read back what was written" >&2; exit 1; }
 etcd del "/muster/verify/$UNIT" >/dev/null

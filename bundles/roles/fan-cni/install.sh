@@ -15,5 +15,4 @@ if [ "${#missing[@]}" -gt 0 ]; then
 fi
 link_plugins
 
-modprobe vxlan 2>/dev/null || true # built in, or already there in a container
-modprobe br_netfilter 2>/dev/null || true
+load_modules

@@ -5,8 +5,7 @@ set -euo pipefail
 
 install_packages iproute2 iptables nftables iputils-ping containernetworking-plugins
 link_plugins
-modprobe vxlan 2>/dev/null || true # built in, or already there in a container
-modprobe br_netfilter 2>/dev/null || true
+load_modules
 
 if [ "$(/usr/local/bin/flanneld --version 2>&1)" != "v$OPT_VERSION" ]; then
   [ -s "${ARTIFACT_FLANNEL:-}" ] || fail 'the artifact "flannel" was not brought to this node'

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Gives LXD its storage pool and its network by preseed. What is there already is kept: a pool may hold data.
+# Gives LXD its storage pool and its network by preseed. What is there already is kept: a pool may hold data, and containers
+# of others may be attached to the bridge or be made of the profile.
 set -euo pipefail
 . ./engine.sh
 
@@ -12,6 +13,7 @@ bridge=${REL_FAN_0_BRIDGE:-} mtu=${REL_FAN_0_MTU:-}
 [[ $bridge =~ ^[a-z0-9-]{0,15}$ && $mtu =~ ^[0-9]*$ ]] || fail "the fan says bridge \"$bridge\", MTU \"$mtu\""
 
 pools=$(lxc storage list --format csv | cut -d, -f1)
+own_network() { ! lxc network show lxdbr0 >/dev/null 2>&1 || [ "$(lxc network get lxdbr0 user.muster)" = true ]; }
 {
   if ! grep -qx default <<<"$pools"; then
     printf 'storage_pools:\n- name: default\n  driver: %s\n' "$OPT_STORAGE"
@@ -21,14 +23,29 @@ pools=$(lxc storage list --format csv | cut -d, -f1)
       printf '  config: {size: %s}\n' "$OPT_STORAGE_SIZE"
     fi
   fi
-  if [ -z "$bridge" ]; then
-    bridge=lxdbr0
+  if [ -z "$bridge" ] && own_network; then
     # An address is given because LXD can take minutes to find a free network.
-    printf 'networks:\n- name: lxdbr0\n  type: bridge\n  config: {ipv4.address: "%s", ipv4.nat: "true", ipv6.address: none}\n' "$OPT_BRIDGE_ADDRESS"
+    printf 'networks:\n- name: lxdbr0\n  type: bridge\n'
+    printf '  config: {ipv4.address: "%s", ipv4.nat: "true", ipv6.address: none, user.muster: "true"}\n' "$OPT_BRIDGE_ADDRESS"
   fi
-  printf 'profiles:\n- name: default\n  devices:\n    root: {type: disk, path: /, pool: default}\n'
-  printf '    eth0: {type: nic, name: eth0, nictype: bridged, parent: %s%s}\n' "$bridge" "${mtu:+, mtu: \"$mtu\"}"
 } >preseed.yaml
-lxd init --preseed <preseed.yaml
-echo "containers are attached to $bridge"
+[ ! -s preseed.yaml ] || lxd init --preseed <preseed.yaml
+
+device() { lxc profile device get default "$1" "$2" 2>/dev/null || true; }
+users() { lxc profile show default | awk '/^[a-z]/ { on = /^used_by:/ } on && /^- / { print $2 }' | grep -v '/probe$' || true; }
+attached=$(device eth0 parent)$(device eth0 network)
+attach() { # attach BRIDGE
+  [ "$attached $(device eth0 mtu)" != "$1 $mtu" ] || return 0
+  lxc profile device remove default eth0 >/dev/null 2>&1 || true
+  lxc profile device add default eth0 nic name=eth0 nictype=bridged "parent=$1" ${mtu:+"mtu=$mtu"}
+  lxc profile set default user.muster true
+  attached=$1
+}
+[ -n "$(device root type)" ] || lxc profile device add default root disk path=/ pool=default
+if [ -z "$attached" ] || [ "$(lxc profile get default user.muster)" = true ] || [ -z "$(users)" ]; then
+  attach "${bridge:-lxdbr0}"
+elif [ -n "$bridge" ] && [ "$attached" != "$bridge" ]; then
+  fail "the profile \"default\" attaches $(users | wc -l) containers of others to $attached: give them another profile, then this one can be attached to the fan"
+fi
+echo "containers are attached to $attached"
 lxc storage list --format csv

@@ -29,21 +29,28 @@ install_engine() {
 }
 
 engine_is_there() {
-  if [ "$(engine_kind)" = incus ]; then command -v incus >/dev/null; else command -v lxd >/dev/null && command -v lxc >/dev/null; fi
+  case $(engine_kind) in
+  incus) command -v incus >/dev/null ;;
+  snap) [ -e /snap/bin/lxd ] ;;
+  deb) command -v lxd >/dev/null && command -v lxc >/dev/null ;;
+  esac
+}
+
+install_packages() {
+  apt-get -q update
+  apt-get -q install -y --no-install-recommends "$@"
 }
 
 engine_is_there || install_engine
-if [ "$OPT_PROBE" = true ] && ! command -v busybox >/dev/null; then
-  apt-get -q install -y --no-install-recommends busybox-static
-fi
+[ "$OPT_PROBE" != true ] || command -v busybox >/dev/null || install_packages busybox-static
 case $OPT_STORAGE in
-  btrfs) command -v mkfs.btrfs >/dev/null || apt-get -q install -y --no-install-recommends btrfs-progs ;;
+  btrfs) command -v mkfs.btrfs >/dev/null || install_packages btrfs-progs ;;
   zfs)
     modprobe zfs 2>/dev/null || [ -e /sys/module/zfs ] || {
       echo "cannot use storage zfs: the kernel $(uname -r) has no zfs module; install it (zfs-dkms), or choose dir or btrfs" >&2
       exit 78
     }
-    command -v zpool >/dev/null || apt-get -q install -y --no-install-recommends zfsutils-linux
+    command -v zpool >/dev/null || install_packages zfsutils-linux
     ;;
 esac
 

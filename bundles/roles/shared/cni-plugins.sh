@@ -1,6 +1,17 @@
 # shellcheck shell=bash
-# Sourced by the roles that give pods their network: the distribution has the plugins elsewhere than every container
-# runtime looks.
+# Sourced by the roles that give pods their network.
+
+modules=/etc/modules-load.d/muster-pods.conf
+
+# Now and after each start. In a container they are the host's.
+load_modules() {
+  modprobe vxlan 2>/dev/null || true # it may be built in
+  modprobe br_netfilter 2>/dev/null || true
+  if systemd-detect-virt --quiet --container; then return 0; fi
+  printf '# Written by muster.\nvxlan\nbr_netfilter\n' >"$modules"
+}
+
+# The distribution has the plugins elsewhere than every container runtime looks.
 
 link_plugins() {
   local plugin
@@ -14,6 +25,7 @@ link_plugins() {
 unlink_plugins() {
   local link
   [ -z "$(ls -A /etc/cni/net.d 2>/dev/null)" ] || return 0
+  rm -f "$modules"
   for link in /opt/cni/bin/*; do
     [[ $(readlink "$link") != /usr/lib/cni/* ]] || rm "$link"
   done

@@ -11,6 +11,18 @@ write() { # write FILE: standard input, in one piece
   mv "$1.new" "$1"
 }
 
+# systemd-networkd takes away, as it starts, the routes of its links that it has not made.
+keep_routes() {
+  local settings=/etc/systemd/networkd.conf.d
+  if grep -qsx MODE=direct "$directory"/*.conf; then
+    mkdir -p "$settings"
+    printf '# Written by muster.\n[Network]\nManageForeignRoutes=no\n' >"$settings/60-muster-fan.conf"
+  else
+    rm -f "$settings/60-muster-fan.conf"
+    rmdir "$settings" 2>/dev/null || true
+  fi
+}
+
 # With each fan that is laid: another role may have taken its fan away, and the program with it.
 place_program() {
   local unit=/etc/systemd/system/muster-fan@.service
@@ -27,6 +39,7 @@ take_fan() {
   [ ! -d /run/systemd/system ] || systemctl disable --quiet --now "muster-fan@$name.service" 2>/dev/null || true
   [ ! -e "$directory/$name.conf" ] || /usr/local/lib/muster/fan down "$name"
   rm -f "$directory/$name.conf" "$directory/$name.peers"
+  keep_routes
   if compgen -G "$directory/*.conf" >/dev/null; then return 0; fi
   rm -rf "$directory" /usr/local/lib/muster/fan /usr/local/lib/muster/fan.bpf.base64 /etc/systemd/system/muster-fan@.service
   rmdir /etc/muster /usr/local/lib/muster 2>/dev/null || true
@@ -51,5 +64,6 @@ CONF
     peer=REL_HOSTS_${index}_ADDRESS
     echo "${!peer}"
   done | write "$directory/$name.peers"
+  keep_routes
   /usr/local/lib/muster/fan up "$name"
 }

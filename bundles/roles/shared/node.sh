@@ -21,7 +21,10 @@ run_node() {
   IN_CONTAINER=false BRIDGE_FILTER=false
   if in_container; then IN_CONTAINER=true; fi
   if [ "$(cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null)" = 1 ]; then BRIDGE_FILTER=true; fi
-  export IN_CONTAINER BRIDGE_FILTER
+  # Pods cannot reach systemd-resolved's own address, which is of the host alone.
+  RESOLV_CONF=''
+  if [ "$(readlink -f /etc/resolv.conf)" = /run/systemd/resolve/stub-resolv.conf ]; then RESOLV_CONF=/run/systemd/resolve/resolv.conf; fi
+  export IN_CONTAINER BRIDGE_FILTER RESOLV_CONF
   [ -z "${REL_CNI_0_POD_CIDR:-}" ] || POD_CIDR=$REL_CNI_0_POD_CIDR
   echo 1 >/proc/sys/net/ipv4/ip_forward
   bash render.sh kubelet.yaml | write /etc/kubernetes/kubelet.yaml
@@ -37,12 +40,34 @@ is_ready() { # is_ready KUBECONFIG NODE
   [ "$(kubectl --kubeconfig "$1" get node "$2" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ]
 }
 
-# Moves this node's pods elsewhere, by the node's own credential. What does not go in time goes with the node.
+# NAMESPACE/NAME of each pod on this node that is to run elsewhere when it goes.
+pods_to_move() {
+  local kubeconfig=/etc/kubernetes/kubelet.conf columns
+  columns=N:.metadata.namespace,P:.metadata.name,S:.status.phase,K:.metadata.ownerReferences[*].kind
+  columns+=',M:.metadata.annotations.kubernetes\.io/config\.mirror'
+  kubectl --kubeconfig "$kubeconfig" get pods --all-namespaces --field-selector "spec.nodeName=$(node_name)" \
+    --no-headers --output "custom-columns=$columns" |
+    awk '$3 != "Succeeded" && $3 != "Failed" && $4 != "DaemonSet" && $5 == "<none>" { print $1 "/" $2 }'
+}
+
+# drain SECONDS ARGUMENT…: by the node's own credential. Since 1.32 that may not ask for a pod which is no longer here, and
+# kubectl takes the refusal for a failure: what counts is what is left.
+drain() {
+  local seconds=$1 left
+  shift
+  if timeout "$((seconds + 30))" kubectl --kubeconfig /etc/kubernetes/kubelet.conf drain "$(node_name)" \
+    --ignore-daemonsets --delete-emptydir-data --timeout="${seconds}s" "$@"; then return 0; fi
+  [ "$(kubectl --kubeconfig /etc/kubernetes/kubelet.conf get node "$(node_name)" -o 'jsonpath={.spec.unschedulable}')" = true ] || return
+  left=$(pods_to_move) || return
+  [ -n "$left" ] || return 0
+  printf 'still here: %s\n' $left >&2
+  return 1
+}
+
+# What does not go in time goes with the node.
 drain_node() {
   [ -s /etc/kubernetes/kubelet.conf ] || return 0
-  timeout "$((OPT_DRAIN_SECONDS + 30))" kubectl --kubeconfig /etc/kubernetes/kubelet.conf drain "$(node_name)" \
-    --ignore-daemonsets --delete-emptydir-data --force --timeout="${OPT_DRAIN_SECONDS}s" ||
-    echo 'not every pod was moved: the rest goes with the node'
+  drain "$OPT_DRAIN_SECONDS" --force || echo 'not every pod was moved: the rest goes with the node'
 }
 
 remove_node() {

@@ -11,6 +11,7 @@
 # LEASE_SECONDS RENEW_SECONDS RETRY_SECONDS GRACE_SECONDS
 # SOCKET SANDBOX_IMAGE CGROUP_DRIVER IN_CONTAINER         of the kubelet
 # CLUSTER_DNS CLUSTER_DOMAIN NODE_LEASE_SECONDS NODE_STATUS_SECONDS MAX_PODS TAINTS (key=value:effect, by commas)
+# RESOLV_CONF                                             of the kubelet: where pods have their name servers from; or empty
 # BRIDGE_FILTER                                           of kube-proxy: bridged packets pass the packet filter
 set -euo pipefail
 
@@ -156,6 +157,7 @@ tlsCertFile: $PKI/kubelet-server.crt
 tlsPrivateKeyFile: $PKI/kubelet-server.key
 CONFIG
   [ -z "$CLUSTER_DNS" ] || echo "clusterDNS: [$CLUSTER_DNS]"
+  [ -z "${RESOLV_CONF:-}" ] || echo "resolvConf: $RESOLV_CONF"
   # A system container may not ask for a better OOM score than it has; its disk is the host's, which it cannot judge.
   [ "$IN_CONTAINER" != true ] || printf 'oomScoreAdj: 0\nimageGCHighThresholdPercent: 100\n'
   of_version kubelet config

@@ -55,6 +55,7 @@ function askedOfApt(text: string): string[] {
   function resolve(word: string): string[] {
     const [, array, variable] = /^"\$(?:\{(\w+)\[@\]\}|\{?(\w+)\}?)"$/.exec(word) ?? [];
     if (array !== undefined) return filled(new RegExp(`\\b${array}\\+=\\(([^)]*)\\)`, 'g'));
+    if (word === '"$@"') return wordsAfter(/\binstall_packages ([^|;&]*)/g);
     if (variable !== undefined) return filled(new RegExp(`\\b${variable}=([a-z][^\\s;]*)`, 'g'));
     return [word];
   }
