@@ -25,6 +25,7 @@ interface ExportOptions {
   images: boolean;
   mirror?: string;
   name?: string;
+  run?: string;
 }
 
 function registerExport(bundles: Command, context: CliContext): void {
@@ -45,6 +46,7 @@ function registerExport(bundles: Command, context: CliContext): void {
     .option('--mirror <url>', 'where packages come from')
     .option('--name <name>', 'what the bundle is called where it is imported')
     .option('-o, --output <file>', 'default: NAME.muster.tar')
+    .option('--run <run>', 'fetch what this run of an earlier export has made')
     .addHelpText(
       'after',
       `
@@ -53,16 +55,24 @@ Examples:
   muster bundles export ./bundle.yaml --with-artifacts --output /media/usb/shop.tar`,
     )
     .action(async (bundle: string, options: ExportOptions) => {
-      const { overlays: _, ...source } = readBundle(bundle);
-      const { name, base: bases = [], arch: architecture, images, mirror, withArtifacts = false } = options;
-      const wish = { name, bases, architecture, withArtifacts, withImages: images, mirror };
-      const { run } = await context.api.call(bundlesRoutes.export, { body: { ...source, ...wish } });
-      await followRun(context, run.id);
-      const file = options.output ?? `${name ?? nameOf(bundle)}.muster.tar`;
-      await fetchArchive(context, run.id, resolve(file));
+      const run = options.run ?? (await beginExport(context, bundle, options));
+      await followRun(context, run).catch((error: unknown) => {
+        if (!(error instanceof CliError) || error.code !== EXIT.interrupted) throw error;
+        throw new CliError(error.code, error.message, `fetch it later: muster bundles export ${bundle} --run ${run}`);
+      });
+      const file = options.output ?? `${options.name ?? nameOf(bundle)}.muster.tar`;
+      await fetchArchive(context, run, resolve(file));
       const result = { file, sizeBytes: statSync(file).size, sha256: await hashOf(file) };
       context.show(result, () => `${file}: ${bytes(result.sizeBytes)}\nSHA-256 ${result.sha256}`);
     });
+}
+
+/** Gives the run that makes the archive. */
+async function beginExport(context: CliContext, bundle: string, options: ExportOptions): Promise<string> {
+  const { overlays: _, ...source } = readBundle(bundle);
+  const { name, base: bases = [], arch: architecture, images, mirror, withArtifacts = false } = options;
+  const wish = { name, bases, architecture, withArtifacts, withImages: images, mirror };
+  return (await context.api.call(bundlesRoutes.export, { body: { ...source, ...wish } })).run.id;
 }
 
 function registerImport(bundles: Command, context: CliContext): void {

@@ -126,7 +126,7 @@ function registerInit(bundles: Command, context: CliContext): void {
       }
       const paths = files.map((file) => join(folder ?? '.', file.path));
       context.show({ name, files: paths }, () => {
-        const next = `muster bundles check ${folder ?? '.'}, then muster plan ${folder ?? '.'}`;
+        const next = `muster bundles check ${folder ?? '.'}, then muster plan ${folder ?? '.'} --on localhost`;
         return `${paths.join('\n')}\nNext: ${next}`;
       });
     });

@@ -4,6 +4,7 @@ import { readBundle } from './bundle-files.js';
 import { carryOut, type ChangeOptions } from './change-plan.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
+import { openSettings } from './musterfile.js';
 import { collect } from './options.js';
 import { nothingText, planText } from './plan-text.js';
 import { onlyDeploymentWith } from './references.js';
@@ -27,11 +28,7 @@ Examples:
   muster set web config=@nginx.conf -D prod`,
     )
     .action(async (words: string[], options: OfOptions) => {
-      const settings: Setting[] = [];
-      for (const setting of settingsOf(words)) {
-        settings.push({ ...setting, value: await context.openValue(setting.value) });
-      }
-      await change(context, 'set', settings, options);
+      await change(context, 'set', await openSettings(context, settingsOf(words)), options);
     });
 
   changing(program.command('scale <settings...>'))

@@ -8,7 +8,7 @@ import { getRun } from './references.js';
 export const registerLogs: Register = (program, context) => {
   program
     .command('logs <run>')
-    .summary('show the log of a run; -f follows it')
+    .summary('show the log of a run; -f follows it, and exits 1 where the run did not succeed')
     .option('-f, --follow', 'until the run ends')
     .option('--step <key>', 'only of this step')
     .addHelpText(
@@ -33,6 +33,7 @@ Examples:
       if (signal.aborted) {
         throw new CliError(EXIT.interrupted, 'interrupted; the run goes on', `muster logs -f ${id}`);
       }
+      if (options.follow === true && (await getRun(context, id)).status !== 'succeeded') context.exitCode = EXIT.failed;
     });
 };
 

@@ -10,7 +10,7 @@ export const registerBootLog: Register = (machines, context) => {
   machines
     .command('boot-log <machine>')
     .summary('show what was seen of a machine on its way up, and why it stopped')
-    .option('-f, --follow', 'until Ctrl-C')
+    .option('-f, --follow', 'until Ctrl-C; with --json one event a line')
     .addHelpText('after', '\nExample:\n  muster machines boot-log n1 -f')
     .action(async (machine: string, options: { follow?: boolean }) => {
       if (options.follow === true) await follow(context, machine);
@@ -38,9 +38,11 @@ async function follow(context: CliContext, machine: string): Promise<void> {
     const { items } = await read(context, machine, 2);
     for (const session of items.toReversed()) {
       const before = printed.get(session.id);
-      if (before === undefined) context.print(head(session));
+      if (before === undefined && !context.json) context.print(head(session));
       for (const event of session.events.slice(before ?? 0)) {
-        context.print(context.json ? JSON.stringify(event) : line(session, event, context.colours));
+        context.print(
+          context.json ? JSON.stringify({ session: session.id, ...event }) : line(session, event, context.colours),
+        );
       }
       printed.set(session.id, session.events.length);
     }

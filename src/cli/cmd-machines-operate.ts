@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Option, type Command } from 'commander';
 import { machinesRoutes, type Run } from '../api/contract/index.js';
 import type { CliContext, Register } from './context.js';
 import { followRun } from './follow-run.js';
 import { plain } from './format.js';
 import { collect } from './options.js';
+import { readText } from './read-text.js';
 
 interface Waiting {
   detach?: boolean;
@@ -31,7 +31,6 @@ const registerSimple: Register = (machines, context) => {
   const simple = [
     { name: 'exit-rescue', summary: 'boot it from its disk again', route: machinesRoutes.exitRescue },
     { name: 'retry', summary: 'go on with the operation that failed', route: machinesRoutes.retry },
-    { name: 'mark-fixed', summary: 'put it to use again: its disks are erased first', route: machinesRoutes.markFixed },
   ] as const;
   for (const { name, summary, route } of simple) {
     waiting(machines.command(`${name} <machine>`))
@@ -95,10 +94,10 @@ Examples:
     )
     .action(async (machine: string, options: DeployOptions) => {
       const toRam = options.ram === true;
-      if (!toRam) await context.confirm(`Overwrite the disk of ${machine}?`, options);
       const sshKeys = keysOf(options.sshKey);
       const { image, layout, disk } = options;
-      const userData = options.userData === undefined ? undefined : readFileSync(options.userData, 'utf8');
+      const userData = options.userData === undefined ? undefined : readText(options.userData);
+      if (!toRam) await context.confirm(`Overwrite the disk of ${machine}?`, options);
       const body = { image, layout, toRam, disk, sshKeys, userData };
       const { run } = await context.api.call(machinesRoutes.deploy, { params: { machine }, body });
       await follow(context, run, options);
@@ -130,6 +129,14 @@ const registerRescue: Register = (machines, context) => {
 };
 
 const registerBroken: Register = (machines, context) => {
+  waiting(machines.command('mark-fixed <machine>'))
+    .summary('put it to use again: its disks are erased first')
+    .option('-y, --yes', 'do not ask')
+    .action(async (machine: string, options: Waiting & { yes?: boolean }) => {
+      await context.confirm(`Erase the disks of ${machine} and put it to use again?`, options);
+      const { run } = await context.api.call(machinesRoutes.markFixed, { params: { machine }, body: {} });
+      await follow(context, run, options);
+    });
   machines
     .command('mark-broken <machine>')
     .summary('take a machine out of use')
@@ -179,5 +186,5 @@ async function follow(context: CliContext, run: Run, options: Waiting): Promise<
 }
 
 function keysOf(files: readonly string[] | undefined): string[] {
-  return (files ?? []).map((file) => readFileSync(file, 'utf8').trim());
+  return (files ?? []).map((file) => readText(file).trim());
 }

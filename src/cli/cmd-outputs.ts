@@ -37,7 +37,7 @@ async function open(context: CliContext, deployment: string, name: string, save:
     return;
   }
   writePrivate(save, `${text(output.value)}\n`);
-  context.print(`${name} is in ${save}`);
+  context.show({ name, file: save }, () => `${name} is in ${save}`);
 }
 
 const text = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value));

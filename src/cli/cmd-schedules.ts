@@ -126,7 +126,10 @@ function registerControls(schedules: Command, context: CliContext): void {
   schedules
     .command('run <schedule>')
     .summary('fire now, also where it is paused')
-    .action(async (schedule: string) => {
+    .option('-y, --yes', 'do not ask')
+    .action(async (schedule: string, options: { yes?: boolean }) => {
+      const { action, deployment } = await context.api.call(schedulesRoutes.show, { params: { schedule } });
+      if (DESTROYS.has(action)) await context.confirm(`Do ${action} to ${deployment} now? Data will be lost.`, options);
       const firing = await context.api.call(schedulesRoutes.run, { params: { schedule } });
       context.show(firing, () => `${schedule} fires now; muster schedules history ${schedule}`);
     });
@@ -138,6 +141,9 @@ function registerControls(schedules: Command, context: CliContext): void {
       context.show(removed, () => `${schedule} is removed`);
     });
 }
+
+/** Actions that take nodes away. */
+const DESTROYS: ReadonlySet<Schedule['action']> = new Set(['redeploy', 'down']);
 
 function duration(text: string): number {
   const seconds = parseDuration(text);

@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,15 +37,41 @@ export const registerSsh: Register = (program, context) => {
 async function ssh(context: CliContext, target: string, extra: string[], command: string[]): Promise<ExitCode> {
   const connection = await connect(context, target);
   for (const hop of [connection, ...(connection.via === undefined ? [] : [connection.via])]) refuseOption(hop);
+  const hangup = new Hangup();
   const folder = mkdtempSync(join(tmpdir(), 'muster-ssh-'));
   try {
     const { via } = connection;
     const proxy = via === undefined ? [] : ['-o', `ProxyCommand=${proxyCommand(via, folder)}`];
     const argv = [...sshArguments(connection, folder), ...proxy];
-    return await execute(context, ['ssh', ...argv, ...extra, '--', connection.host, ...command]);
+    return await execute(context, ['ssh', ...argv, ...extra, '--', connection.host, ...command], hangup);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    hangup.end();
   }
+}
+
+/** Where the terminal is closed, ssh is ended, and not this program: the key's folder has to go. */
+class Hangup {
+  private heard: NodeJS.Signals | null = null;
+  private child: ChildProcess | null = null;
+
+  constructor() {
+    process.on('SIGHUP', this.passOn).on('SIGTERM', this.passOn);
+  }
+
+  attach(child: ChildProcess): void {
+    this.child = child;
+    if (this.heard !== null) child.kill(this.heard);
+  }
+
+  end(): void {
+    process.off('SIGHUP', this.passOn).off('SIGTERM', this.passOn);
+  }
+
+  private readonly passOn = (signal: NodeJS.Signals) => {
+    this.heard = signal;
+    this.child?.kill(signal);
+  };
 }
 
 function refuseOption({ host, user }: Hop): void {
@@ -94,10 +120,11 @@ function connectNode(context: CliContext, deployment: string, node: string): Pro
   return context.api.call(deploymentsRoutes.connection, { params });
 }
 
-function execute(context: CliContext, argv: string[]): Promise<ExitCode> {
+function execute(context: CliContext, argv: string[], hangup: Hangup): Promise<ExitCode> {
   const [program = '', ...rest] = argv;
   return new Promise((resolve, reject) => {
     const child = spawn(program, rest, { stdio: 'inherit', env: context.io.environment });
+    hangup.attach(child);
     // Ctrl-C is for the program at the other end; ssh passes it on.
     child.once('error', (error) => reject(new CliError(EXIT.failed, `cannot start ssh: ${error.message}`)));
     child.once('exit', (code) => resolve((code ?? EXIT.failed) as ExitCode));

@@ -5,7 +5,7 @@ import { readBundle } from './bundle-files.js';
 import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
-import { headlessCommand, MUSTERFILE, readMusterfile, settingsOf, type UpChoices } from './musterfile.js';
+import { headlessCommand, MUSTERFILE, openSettings, readMusterfile, settingsOf, type UpChoices } from './musterfile.js';
 import { collect } from './options.js';
 import { ensureServer } from './own-server.js';
 import { nothingText, planText } from './plan-text.js';
@@ -30,8 +30,8 @@ export const registerUp: Register = (program, context) => {
       'after',
       `
 BUNDLE is the name of a shipped bundle (muster bundles list), a file, or a folder with a bundle.yaml. Without it the
-Musterfile of this folder says what to do (YAML: bundle, on, name, set, overlays), and nothing is asked. On a terminal,
-without --yes, muster asks what is not said, and prints the command that does the same. \`muster NAME\` is \`muster up NAME\`.
+Musterfile of this folder says what to do (YAML: bundle, on, name, set, overlays), and nothing is asked unless data would
+be lost. On a terminal, without --yes, muster asks what is not said, and prints the command that does the same. \`muster NAME\` is \`muster up NAME\`.
 
 Examples:
   muster up lxd-fan --on metal
@@ -41,18 +41,20 @@ Examples:
   muster up ubuntu --yes --detach`,
     )
     .action(async (bundle: string | undefined, given: SourceOptions & { yes?: boolean; detach?: boolean }) => {
-      const { options, choices } = await chosen(context, bundle, given);
-      const body = sourceOf(choices, options);
-      await ensureServer(context, { on: body.on, yes: options.yes });
+      const { choices, isFile } = await chosen(context, bundle, given);
+      const body = await sourceOf(context, choices, given);
+      const isSaid = given.yes === true || isFile;
+      await ensureServer(context, { on: body.on, yes: isSaid });
       const plan = await context.api.call(deploymentsRoutes.plan, { body });
       if (plan.steps.length === 0 && plan.changes.length === 0) {
         context.show({ plan, run: null }, () => nothingText(plan));
         return;
       }
       if (!context.json) context.tell(planText(plan, { colours: context.colours, steps: false }));
-      await context.confirm(plan.destroys.length > 0 ? 'Do this? Data will be lost.' : 'Do this?', options);
+      const isSafe = plan.destroys.length === 0;
+      await context.confirm(isSafe ? 'Do this?' : 'Do this? Data will be lost.', { yes: isSafe ? isSaid : given.yes });
       const started = await context.api.call(deploymentsRoutes.up, { body: { ...body, planHash: plan.planHash } });
-      if (options.detach === true) {
+      if (given.detach === true) {
         context.show(started, () => `run ${started.run.id} has begun; muster logs -f ${started.run.id}`);
         return;
       }
@@ -64,8 +66,9 @@ Examples:
 
   withSource(program.command('plan [bundle]'))
     .summary('show what `up` would do, and do nothing')
+    .addHelpText('after', '\nExamples:\n  muster plan kubernetes-core --on metal\n  muster plan ./bundle.yaml --json')
     .action(async (bundle: string | undefined, options: SourceOptions) => {
-      await showPlan(context, sourceOf(said(bundle, options).choices, options));
+      await showPlan(context, await sourceOf(context, said(bundle, options).choices, options));
     });
 };
 
@@ -88,20 +91,23 @@ function said(bundle: string | undefined, options: SourceOptions): { choices: Up
 }
 
 /** As said; on a terminal the rest is asked, unless --yes or a Musterfile says that nothing is. */
-async function chosen<O extends SourceOptions & { yes?: boolean }>(
+async function chosen(
   context: CliContext,
   bundle: string | undefined,
-  options: O,
-): Promise<{ choices: UpChoices; options: O }> {
+  options: SourceOptions & { yes?: boolean; detach?: boolean },
+): Promise<{ choices: UpChoices; isFile: boolean }> {
   const { choices, isFile } = said(bundle, options);
-  if (isFile) return { choices, options: { ...options, yes: true } };
-  if (options.yes === true || !context.io.canAsk || !context.io.isTty || context.json) return { choices, options };
+  if (isFile || options.yes === true || !context.io.canAsk || !context.io.isTty || context.json)
+    return { choices, isFile };
   const asked = await askUp(context, choices);
-  context.tell(`The same without questions:\n  ${headlessCommand(asked)}`);
-  return { choices: asked, options };
+  const { base, layout, replace } = options;
+  context.tell(
+    `The same without questions:\n  ${headlessCommand(asked, { base, layout, replace, api: context.givenApi })}`,
+  );
+  return { choices: asked, isFile };
 }
 
-async function showPlan(context: CliContext, body: ReturnType<typeof sourceOf>): Promise<void> {
+async function showPlan(context: CliContext, body: Awaited<ReturnType<typeof sourceOf>>): Promise<void> {
   const plan = await context.api.call(deploymentsRoutes.plan, { body });
   context.show(plan, () => planText(plan, { colours: context.colours, steps: true }));
 }
@@ -117,8 +123,13 @@ function withSource(command: Command): Command {
     .option('--replace <node>', 'make this node anew, with the loss of what is on it; may be repeated', collect);
 }
 
-function sourceOf({ bundle, on, name, set, overlay }: UpChoices, { layout, base, replace }: SourceOptions) {
+async function sourceOf(
+  context: CliContext,
+  { bundle, on, name, set, overlay }: UpChoices,
+  { layout, base, replace }: SourceOptions,
+) {
   if (bundle === undefined)
     throw new CliError(EXIT.usage, 'cannot tell which bundle is meant', `name it, or write a ${MUSTERFILE}`);
-  return { ...readBundle(bundle, overlay), settings: settingsOf(set), on: on ?? 'metal', name, layout, base, replace };
+  const settings = await openSettings(context, settingsOf(set));
+  return { ...readBundle(bundle, overlay), settings, on: on ?? 'metal', name, layout, base, replace };
 }

@@ -4,7 +4,7 @@ import type { CliContext, Register } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
 import { followRun } from './follow-run.js';
 import { plain } from './format.js';
-import { settingsOf } from './musterfile.js';
+import { openSettings, settingsOf } from './musterfile.js';
 import { collect, wholeNumber } from './options.js';
 import { nothingText, planText } from './plan-text.js';
 import { upgradeText } from './upgrade-text.js';
@@ -46,7 +46,7 @@ Examples:
     )
     .action(async (deployment: string, bundle: string | undefined, options: UpgradeOptions) => {
       const params = { deployment };
-      const body = wishOf(bundle, options);
+      const body = await wishOf(context, bundle, options);
       const plan = await context.api.call(upgradesRoutes.plan, { params, body });
       if (options.dryRun === true) {
         context.show(plan, () => textOf(context, plan));
@@ -94,13 +94,17 @@ function hintOf(deployment: string, { id, status }: RunDetail): string {
   return `the rest is untouched. Mend it and go on: muster retry ${id}; or back: ${first}muster upgrade ${deployment} --rollback`;
 }
 
-function wishOf(bundle: string | undefined, { set = [], overlay = [], rollback = false, batch }: UpgradeOptions) {
+async function wishOf(
+  context: CliContext,
+  bundle: string | undefined,
+  { set = [], overlay = [], rollback = false, batch }: UpgradeOptions,
+) {
   if (rollback && (bundle !== undefined || set.length > 0 || overlay.length > 0))
     throw new CliError(EXIT.usage, 'cannot go back to something new', 'give --rollback alone');
   if (bundle === undefined && overlay.length > 0)
     throw new CliError(EXIT.usage, 'cannot tell what to lay an overlay over', 'name the bundle too');
   const source = bundle === undefined ? {} : readBundle(bundle, overlay);
-  return { ...source, settings: settingsOf(set), rollback, batch };
+  return { ...source, settings: await openSettings(context, settingsOf(set)), rollback, batch };
 }
 
 function textOf(context: CliContext, plan: UpgradeReply): string {

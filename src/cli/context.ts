@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import type { Readable } from 'node:stream';
 import type { Command } from 'commander';
@@ -6,6 +5,7 @@ import type { ResponseOf, Route } from '../api/contract/index.js';
 import { ApiClient, type CallInput } from './client.js';
 import { clientSettings } from './client-settings.js';
 import { CliError, EXIT, type ExitCode } from './exit-code.js';
+import { readText } from './read-text.js';
 
 interface Output {
   write(text: string): unknown;
@@ -60,9 +60,14 @@ export class CliContext {
     return this.opened;
   }
 
+  /** As it was named on the line. */
+  get givenApi(): string | undefined {
+    return this.globals().api;
+  }
+
   /** A place was named where the API is; without one it is on this computer. */
   get namesServer(): boolean {
-    return this.globals().api !== undefined || (this.io.environment.MUSTER_API_URL ?? '') !== '';
+    return this.givenApi !== undefined || (this.io.environment.MUSTER_API_URL ?? '') !== '';
   }
 
   /**
@@ -107,13 +112,7 @@ export class CliContext {
 
   /** A value of an option: as it is, from a file (`@FILE`), or from standard input (`-`). */
   async openValue(text: string): Promise<string> {
-    if (text.startsWith('@')) {
-      try {
-        return readFileSync(text.slice(1), 'utf8').trimEnd();
-      } catch (error) {
-        throw new CliError(EXIT.usage, error instanceof Error ? error.message : String(error));
-      }
-    }
+    if (text.startsWith('@')) return readText(text.slice(1)).trimEnd();
     if (text !== '-') return text;
     const parts: Buffer[] = [];
     for await (const part of this.io.stdin) parts.push(Buffer.from(part as Buffer | string));
@@ -145,7 +144,9 @@ export class CliContext {
     const dialog = createInterface({ input: this.io.stdin, terminal: false });
     this.io.stderr.write(`${question} [y/N] `);
     try {
-      const answer = await dialog.question('', { signal: this.io.signal });
+      // Ctrl-D ends the dialog, and leaves the question without an answer.
+      const ended = new Promise<string>((resolve) => dialog.once('close', () => resolve('')));
+      const answer = await Promise.race([dialog.question('', { signal: this.io.signal }), ended]);
       if (!/^y(es)?$/i.test(answer.trim())) throw new CliError(EXIT.refused, 'nothing was done');
     } finally {
       dialog.close();

@@ -1,7 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import type { CliContext } from './context.js';
 import { CliError, EXIT } from './exit-code.js';
+import { readText } from './read-text.js';
 
 export const MUSTERFILE = 'Musterfile';
 
@@ -37,8 +39,9 @@ export function readMusterfile(path = MUSTERFILE): UpChoices | null {
 
 function parsed(path: string): unknown {
   try {
-    return parse(readFileSync(path, 'utf8'), { maxAliasCount: 0 });
+    return parse(readText(path), { maxAliasCount: 0 });
   } catch (error) {
+    if (error instanceof CliError) throw error;
     throw new CliError(EXIT.usage, `cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
@@ -47,6 +50,13 @@ export interface Setting {
   application: string;
   option: string;
   value: string;
+}
+
+/** Their values as {@link CliContext.openValue} reads them. */
+export async function openSettings(context: CliContext, settings: readonly Setting[]): Promise<Setting[]> {
+  const opened: Setting[] = [];
+  for (const setting of settings) opened.push({ ...setting, value: await context.openValue(setting.value) });
+  return opened;
 }
 
 /** Reads `app.option=value`. */
@@ -59,14 +69,21 @@ export function settingsOf(texts: readonly string[]): Setting[] {
   });
 }
 
-/** The command that does the same and asks nothing. */
-export function headlessCommand({ bundle, on, name, set, overlay }: UpChoices): string {
+/** The command that does the same and asks nothing; `more` are options of the line besides, by their names. */
+export function headlessCommand(
+  { bundle, on, name, set, overlay }: UpChoices,
+  more: Readonly<Record<string, string | readonly string[] | undefined>> = {},
+): string {
+  const others = Object.entries(more).flatMap(([option, value = []]) =>
+    [value].flat().map((each) => [`--${option}`, quoted(each)]),
+  );
   return [
     ...['muster', 'up', quoted(bundle ?? '')],
     ...(on === undefined ? [] : ['--on', quoted(on)]),
     ...(name === undefined ? [] : ['--name', quoted(name)]),
     ...overlay.flatMap((file) => ['--overlay', quoted(file)]),
     ...set.flatMap((setting) => ['--set', quoted(setting)]),
+    ...others.flat(),
     '--yes',
   ].join(' ');
 }

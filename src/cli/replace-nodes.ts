@@ -43,12 +43,12 @@ export async function replaceNodes(
   await carryOut(context, plan, begin, options);
 }
 
-/** A run that waits for an operator has nothing in flight, so it is over at once, or very soon. */
-export async function giveUp(context: CliContext, run: string): Promise<void> {
+/** A run that waits for an operator has nothing in flight, so it is over at once, or very soon; another has to stop first. */
+export async function giveUp(context: CliContext, run: string, signal = context.io.signal): Promise<void> {
   await context.api.call(runsRoutes.cancel, { params: { run } });
-  for (let tries = 0; tries < 50; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const { status } = await context.api.call(runsRoutes.show, { params: { run } });
     if (status === 'cancelled') return;
-    await pause(200, context.io.signal);
+    await pause(200, signal);
   }
 }

@@ -155,10 +155,12 @@ export class RoleTest {
     return followRun(this.context, runId);
   }
 
+  /** Also after Ctrl-C, which then ends the waiting alone. */
   private async down(): Promise<void> {
     if (this.lastRun === null) return;
+    const { signal } = new AbortController();
     const last = await this.context.api.call(runsRoutes.show, { params: { run: this.lastRun } });
-    if (['queued', 'running', 'paused'].includes(last.status)) await giveUp(this.context, last.id);
+    if (['queued', 'running', 'paused'].includes(last.status)) await giveUp(this.context, last.id, signal);
     const params = { deployment: this.name };
     const { run } = await this.context.api.call(deploymentsRoutes.down, { params, body: { forget: [] } });
     await followRun(this.context, run.id);

@@ -28,6 +28,7 @@ import { registerUp } from './cmd-up.js';
 import { registerUpgrade } from './cmd-upgrade.js';
 import { registerOutputs } from './cmd-outputs.js';
 import { CliContext, type CliIo, type GlobalOptions, type Register } from './context.js';
+import { EXAMPLES } from './examples.js';
 import { CliError, codeOf, EXIT, type ExitCode } from './exit-code.js';
 import { paint, plain } from './format.js';
 
@@ -128,16 +129,25 @@ async function withUp(program: Command, context: CliContext, argv: readonly stri
   return isBundle ? [...argv.slice(0, at), 'up', ...argv.slice(at)] : argv;
 }
 
-/** Commander gives sub-commands their own copies of these. */
-function adoptSettings(command: Command): void {
+/** Commander gives sub-commands their own copies of these, and shows the summary above a command but not in its own help. */
+function adoptSettings(command: Command, words: readonly string[] = []): void {
   for (const child of command.commands) {
     child.copyInheritedSettings(command);
-    adoptSettings(child);
+    if (child.description() === '') child.description(child.summary());
+    const path = [...words, child.name()];
+    const examples = EXAMPLES[path.join(' ')] ?? [];
+    if (examples.length > 0)
+      child.addHelpText('after', `\nExamples:\n${examples.map((line) => `  ${line}`).join('\n')}`);
+    adoptSettings(child, path);
   }
 }
 
 function explain(error: unknown, context: CliContext): void {
   const { message, hint, details } = partsOf(error);
+  if (context.json) {
+    context.tell(JSON.stringify({ error: { code: codeOf(error), message, hint: hint ?? null, details } }));
+    return;
+  }
   context.tell(`${paint('red', 'error:', context.colours)} ${plain(message)}`);
   for (const detail of details) {
     context.tell(`  ${detail.at === undefined ? '' : `${plain(detail.at)}: `}${plain(detail.message)}`);

@@ -120,7 +120,7 @@ describe('deployments', () => {
     expect(again.stderr).toContain(run.id);
     expect((await api.cli(['cancel', run.id])).code).toBe(0);
     const logs = await api.cli(['logs', '-f', run.id]);
-    expect(logs.code).toBe(0);
+    expect(logs.code).toBe(1);
     expect((await api.cli(['runs', '--status', 'cancelled'])).stdout).toContain(run.id);
   });
 

@@ -30,6 +30,15 @@ it('a bundle is exported to a file, which appears when it is whole', async () =>
   expect(readdirSync(folder)).toEqual(['hello.tar']);
 });
 
+it('one that was left is fetched later', async () => {
+  const [run] = JSON.parse((await api.cli(['runs', '--json'])).stdout) as { id: string }[];
+  const later = join(folder, 'later.tar');
+  const made = await api.cli(['bundles', 'export', 'hello', '--run', run?.id ?? '', '--output', later]);
+  expect(made).toMatchObject({ code: 0 });
+  expect(readFileSync(later)).toEqual(readFileSync(file));
+  rmSync(later);
+});
+
 it('a connection that was cut goes on from any byte', async () => {
   const { stdout } = await api.cli(['runs', '--json']);
   const [run] = JSON.parse(stdout) as { id: string }[];

@@ -107,4 +107,8 @@ it('completion knows the verbs, and the names of bundles', async () => {
   expect(await words('bundles')).toEqual(expect.arrayContaining(['check', 'graph', 'init', 'list', 'search', 'show']));
   expect(await words('bundles', 'show')).toContain('lxd-fan');
   expect(await words('up')).toContain('ubuntu');
+  expect(await words('up', 'ubuntu', '--on')).toEqual(expect.arrayContaining(['metal', 'localhost']));
+  expect(await words('up', '--on', 'metal')).toContain('ubuntu');
+  expect(await words('machines', 'release', '--erase')).toEqual(expect.arrayContaining(['quick', 'full']));
+  expect(await words('roles', 'show')).toContain('etcd');
 });

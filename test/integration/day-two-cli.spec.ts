@@ -149,7 +149,7 @@ describe('muster schedules', () => {
   it('lays a deployment again from nothing, and tells which outputs are others', async () => {
     await good('set', 'keeper', 'word=two', '-D', 'lab', '--yes');
     await good('schedules', 'add', 'anew', '-D', 'lab', '--cron', '0 3 * * 0', '--action', 'redeploy');
-    await good('schedules', 'run', 'anew');
+    await good('schedules', 'run', 'anew', '--yes');
     const ended = async () => /succeeded|failed/.exec(await good('schedules', 'history', 'anew'))?.[0] ?? '';
     await eventually('it has run', async () => (await ended()) !== '', 120_000);
     expect(await ended()).toBe('succeeded');

@@ -1,11 +1,12 @@
-import { execFile } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataSource } from 'typeorm';
 import { generateSshKey } from '../../src/platform/remote/index.js';
 import { Datastores } from '../support/datastores.js';
+import { eventually } from '../support/pipeline-engine.js';
 import { SshCloud } from '../support/ssh-cloud.js';
 
 const exec = promisify(execFile);
@@ -82,6 +83,22 @@ describe('the key of a deployment', () => {
     expect(await asks()).toBe(0);
     await sql.query('update node set machine_id = null');
     await sql.query('delete from machine');
+  });
+});
+
+describe('muster ssh, whose terminal is closed', () => {
+  it('leaves no key behind', async () => {
+    const temporary = file('temporary');
+    mkdirSync(temporary);
+    const { api } = cloud;
+    const child = spawn(process.execPath, [PROGRAM, '--api', api.url, 'exec', 'prod:web/0', '--', 'sleep', '60'], {
+      env: { ...process.env, HOME: cloud.folder, MUSTER_DATA_DIR: api.dataDir, TMPDIR: temporary },
+    });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    await eventually('the key is there', () => Promise.resolve(readdirSync(temporary).length > 0), 20_000);
+    child.kill('SIGHUP');
+    await ended;
+    expect(readdirSync(temporary)).toEqual([]);
   });
 });
 

@@ -202,7 +202,7 @@ describe.concurrent('afterwards', () => {
   it('refuses to install where there is no disk, and runs an image from memory', async () => {
     await expect(deploy('diskless')).rejects.toThrow(/no disk: this machine shows none to the kernel/);
     await lab.muster('machines', 'abort', 'diskless');
-    await lab.muster('machines', 'mark-fixed', 'diskless');
+    await lab.muster('machines', 'mark-fixed', 'diskless', '--yes');
     await deploy('diskless', '--ram');
     expect(await show('diskless')).toMatchObject({ state: 'deployed', failed: false });
     expect(await ssh('diskless', 'findmnt -no FSTYPE /; hostname')).toBe('overlay\ndiskless');
