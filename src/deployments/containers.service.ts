@@ -105,13 +105,19 @@ export class ContainersService {
     return { deployment: name, cloud, changes, plan, planHash: hashOfPlan(plan, deployment) };
   }
 
+  /** Before a plan is made: where a run of the deployment ends until the plan is submitted, it is refused. */
+  moment(deployment: Deployment): Promise<string> {
+    return this.runs.moment(this.dataSource.manager, { kind: 'deployment', id: deployment.id });
+  }
+
   submit(
     manager: EntityManager,
     deployment: Deployment,
-    { plan, action, title, actor }: { plan: Plan; action: string; title: string; actor: string },
+    { plan, action, title, actor, since }: { plan: Plan; action: string; title: string; actor: string; since: string },
   ): Promise<RunEntity> {
     const subject = { kind: 'deployment', id: deployment.id };
-    return this.runs.submit(manager, { subject, action, title: `${title} (${deployment.name})`, plan, actor });
+    const full = `${title} (${deployment.name})`;
+    return this.runs.submit(manager, { subject, action, title: full, plan, actor, since });
   }
 
   private nodesOf(deployment: Deployment): Promise<Node[]> {

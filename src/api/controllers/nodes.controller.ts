@@ -64,9 +64,10 @@ export class NodesController {
   /** A run whose first step says what it does. */
   private begin(reference: string, note: AuditNote, { action, actor, plan: planFor }: Wish): Promise<{ run: Run }> {
     return this.started.begin(reference, note, async (deployment) => {
+      const since = await this.containers.moment(deployment);
       const plan = await planFor(deployment);
       const title = plan.steps[0]?.title ?? action;
-      return (manager) => this.containers.submit(manager, deployment, { plan, action, title, actor });
+      return (manager) => this.containers.submit(manager, deployment, { plan, action, title, actor, since });
     });
   }
 
@@ -87,12 +88,13 @@ export class NodesController {
     @AuditNote() note: AuditNote,
   ): Promise<{ run: Run }> {
     return this.started.begin(reference, note, async (deployment) => {
+      const since = await this.containers.moment(deployment);
       const preview = await this.containers.planMove(deployment, wish);
       if (planHash !== undefined && planHash !== preview.planHash)
         throw new MusterError('conflict', 'cannot run the plan that was shown: things have changed since');
       const title = wish.node === undefined ? `evacuate node ${wish.evacuate ?? ''}` : `move ${wish.node}`;
       const { plan } = preview;
-      return (manager) => this.containers.submit(manager, deployment, { plan, action: 'move', title, actor });
+      return (manager) => this.containers.submit(manager, deployment, { plan, action: 'move', title, actor, since });
     });
   }
 }

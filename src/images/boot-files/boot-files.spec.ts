@@ -1,13 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../platform/files/index.js';
 import { silentLogger } from '../../platform/log/index.js';
 import { parseBootFileList, parseGathered } from './boot-file-list.js';
 import { BootFiles } from './boot-files.js';
 
-const newFolder = () => mkdtempSync(join(tmpdir(), 'muster-boot-files-'));
+const below = mkdtempSync(join(tmpdir(), 'muster-boot-files-'));
+afterAll(() => rmSync(below, { recursive: true, force: true }));
+const newFolder = () => mkdtempSync(join(below, 'folder-'));
 
 describe('the shipped list', () => {
   const list = parseBootFileList(readFileSync(join(packageRoot(), 'tftp/manifest.yaml'), 'utf8'));

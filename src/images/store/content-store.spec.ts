@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ContentStore } from './content-store.js';
 
 const hashOf = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -16,6 +16,7 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'muster-store-'));
   store = new ContentStore(dir);
 });
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const leftovers = () => readdirSync(join(dir, 'incoming'));
 
 describe('the store', () => {
