@@ -32,7 +32,11 @@ own_network() { ! lxc network show lxdbr0 >/dev/null 2>&1 || [ "$(lxc network ge
 [ ! -s preseed.yaml ] || lxd init --preseed <preseed.yaml
 
 device() { lxc profile device get default "$1" "$2" 2>/dev/null || true; }
-users() { lxc profile show default | awk '/^[a-z]/ { on = /^used_by:/ } on && /^- / { print $2 }' | grep -v '/probe$' || true; }
+users() { # containers of others that are made of the profile
+  local own='^$'
+  ! own_probe || own='/probe$'
+  lxc profile show default | awk '/^[a-z]/ { on = /^used_by:/ } on && /^- / { print $2 }' | grep -v "$own" || true
+}
 attached=$(device eth0 parent)$(device eth0 network)
 attach() { # attach BRIDGE
   [ "$attached $(device eth0 mtu)" != "$1 $mtu" ] || return 0
