@@ -26,17 +26,28 @@ export class MachineDirectory {
     return machine;
   }
 
-  /** Throws `forbidden` where a token of one pool may not log in to each of a deployment's nodes: one key opens them all. */
-  async refuseOtherPools(nodes: readonly Node[], who: Principal): Promise<void> {
+  /**
+   * Throws `forbidden` where a token of one pool may not log in to all that a deployment has or is about to have: one key
+   * opens it. `wanted` are the keys of the nodes that its bundle asks for.
+   */
+  async refuseOtherPools(
+    deployment: { id: string; nodes: readonly Node[]; wanted: readonly string[] },
+    who: Principal,
+  ): Promise<void> {
     if (who.pool === null) return;
-    for (const { machineId, name } of nodes.filter((node) => node.hostNodeId === null)) {
-      const machine = machineId === null ? null : await this.machines.find(machineId);
-      if (machine?.pool === who.pool) continue;
-      throw new MusterError(
-        'forbidden',
-        `cannot log in with a token of pool "${who.pool}": the deployment has ${name} too`,
-      );
-    }
+    const held = await this.machines.list({ deploymentId: deployment.id });
+    const ids = new Set(held.filter(({ pool }) => pool === who.pool).map(({ id }) => id));
+    const isOwn = (node: Node) => node.hostNodeId !== null || (node.machineId !== null && ids.has(node.machineId));
+    const known = new Set(deployment.nodes.map(({ key }) => key));
+    const isWhole = deployment.wanted.every((key) => known.has(key));
+    if (isWhole && ids.size === held.length && deployment.nodes.every(isOwn)) return;
+    throw new MusterError(
+      'forbidden',
+      `cannot log in with a token of pool "${who.pool}": the deployment goes beyond it`,
+      {
+        hint: 'its key opens all of its nodes; a token without a pool gets it',
+      },
+    );
   }
 
   async view(machine: StoredMachine): Promise<Machine> {

@@ -15,10 +15,12 @@ export async function askUp(context: CliContext, said: UpChoices): Promise<UpCho
   const ask = { input: context.io.stdin, output: process.stderr, signal: context.io.signal };
   const bundle = said.bundle ?? (await askBundle(context, ask));
   const on = said.on ?? (await select({ message: 'Where?', choices: CLOUDS }, ask));
-  const set = [...said.set];
+  const literal = [...said.literal];
   const body = readBundle(bundle, said.overlay);
   const { questions } = await context.look(bundlesRoutes.check, { body });
-  const given = new Set(settingsOf(set).map(({ application, option }) => `${application}.${option}`));
+  const given = new Set(
+    settingsOf([...said.set, ...literal]).map(({ application, option }) => `${application}.${option}`),
+  );
   for (const question of questions) {
     if (given.has(question.set)) continue;
     const answer =
@@ -29,9 +31,9 @@ export async function askUp(context: CliContext, said: UpChoices): Promise<UpCho
           )
         : await input({ message: question.ask, default: question.default ?? undefined }, ask);
     // The default need not be said again.
-    if (answer !== (question.default ?? '')) set.push(`${question.set}=${answer}`);
+    if (answer !== (question.default ?? '')) literal.push(`${question.set}=${answer}`);
   }
-  return { ...said, bundle, on, set };
+  return { ...said, bundle, on, literal };
 }
 
 type Ask = { input: CliContext['io']['stdin']; output: NodeJS.WritableStream; signal: AbortSignal };

@@ -82,10 +82,10 @@ function hintOfOwn({ id, status }: RunDetail): string {
 function said(bundle: string | undefined, options: SourceOptions): { choices: UpChoices; isFile: boolean } {
   const { on, name, set = [], overlay = [] } = options;
   const file = bundle === undefined ? readMusterfile() : null;
-  if (file === null) return { choices: { bundle, on, name, set, overlay }, isFile: false };
+  if (file === null) return { choices: { bundle, on, name, set, literal: [], overlay }, isFile: false };
   const choices = {
     ...{ bundle: file.bundle, on: on ?? file.on, name: name ?? file.name },
-    ...{ set: [...file.set, ...set], overlay: [...file.overlay, ...overlay] },
+    ...{ set, literal: file.literal, overlay: [...file.overlay, ...overlay] },
   };
   return { choices, isFile: true };
 }
@@ -125,11 +125,11 @@ function withSource(command: Command): Command {
 
 async function sourceOf(
   context: CliContext,
-  { bundle, on, name, set, overlay }: UpChoices,
+  { bundle, on, name, set, literal, overlay }: UpChoices,
   { layout, base, replace }: SourceOptions,
 ) {
   if (bundle === undefined)
     throw new CliError(EXIT.usage, 'cannot tell which bundle is meant', `name it, or write a ${MUSTERFILE}`);
-  const settings = await openSettings(context, settingsOf(set));
+  const settings = [...settingsOf(literal), ...(await openSettings(context, settingsOf(set)))];
   return { ...readBundle(bundle, overlay), settings, on: on ?? 'metal', name, layout, base, replace };
 }

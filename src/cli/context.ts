@@ -41,6 +41,7 @@ export class CliContext {
   exitCode: ExitCode = EXIT.ok;
   private opened: ApiClient | null = null;
   private toldOfLibrary = false;
+  private inputIsRead = false;
 
   constructor(
     readonly io: CliIo,
@@ -110,10 +111,13 @@ export class CliContext {
     this.print(this.json ? JSON.stringify(value, null, 2) : asText());
   }
 
-  /** A value of an option: as it is, from a file (`@FILE`), or from standard input (`-`). */
+  /** A value of an option: as it is, from a file (`@FILE`; `@@x` means `@x`), or, once, from standard input (`-`). */
   async openValue(text: string): Promise<string> {
+    if (text.startsWith('@@')) return text.slice(1);
     if (text.startsWith('@')) return readText(text.slice(1)).trimEnd();
     if (text !== '-') return text;
+    if (this.inputIsRead) throw new CliError(EXIT.usage, 'cannot read two values from standard input');
+    this.inputIsRead = true;
     const parts: Buffer[] = [];
     for await (const part of this.io.stdin) parts.push(Buffer.from(part as Buffer | string));
     return Buffer.concat(parts).toString('utf8').trimEnd();
@@ -140,7 +144,8 @@ export class CliContext {
   async confirm(question: string, options: { yes?: boolean }): Promise<void> {
     this.refuseInterrupted();
     if (options.yes === true) return;
-    if (!this.io.canAsk) throw new CliError(EXIT.refused, `${question} Not without being told`, 'add --yes');
+    if (!this.io.canAsk || this.inputIsRead)
+      throw new CliError(EXIT.refused, `${question} Not without being told`, 'add --yes');
     const dialog = createInterface({ input: this.io.stdin, terminal: false });
     this.io.stderr.write(`${question} [y/N] `);
     try {

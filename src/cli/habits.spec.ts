@@ -131,4 +131,12 @@ it('a setting is taken from a file', async () => {
   writeFileSync(join(folder, 'value'), 'two words\n');
   await cli(['plan', './bundle.yaml', '--set', 'web.text=@value']);
   expect(asked[0]?.body.settings).toEqual([{ application: 'web', option: 'text', value: 'two words' }]);
+  writeFileSync(join(folder, 'Musterfile'), 'bundle: ./bundle.yaml\nset: {cron.when: "@daily"}\n');
+  await cli(['plan', '--set', 'web.text=@@value']);
+  expect(asked[1]?.body.settings).toEqual([
+    { application: 'cron', option: 'when', value: '@daily' },
+    { application: 'web', option: 'text', value: '@value' },
+  ]);
+  const twice = await cli(['plan', './bundle.yaml', '--set', 'web.a=-', '--set', 'web.b=-'], { input: 'x' });
+  expect(twice).toMatchObject({ code: 2, stderr: expect.stringContaining('two values') as string });
 });

@@ -21,7 +21,7 @@ describe('a Musterfile', () => {
     );
     expect(readMusterfile(path)).toEqual({
       ...{ bundle: './b', on: 'localhost', name: 'prod' },
-      ...{ set: ['etcd.port=2381', 'a.b=x=y'], overlay: ['o.yaml'] },
+      ...{ set: [], literal: ['etcd.port=2381', 'a.b=x=y'], overlay: ['o.yaml'] },
     });
   });
 
@@ -47,13 +47,27 @@ it('settings are application.option=value', () => {
 
 it('the headless command is one that a shell reads back as it was meant', () => {
   const set = [`a.b=it's "$(id)" \`x\``, 'c.d=1'];
-  const said = { bundle: './my bundle', on: 'localhost', name: 'n', overlay: ['o.yaml'], set };
+  const said = { bundle: './my bundle', on: 'localhost', name: 'n', overlay: ['o.yaml'], set, literal: ['e.f=@daily'] };
   const command = headlessCommand(said, { base: 'debian@12', replace: ['a b', 'c'], layout: undefined });
   const words = execFileSync('sh', ['-c', `for word in ${command}; do printf '%s\\0' "$word"; done`], {
     encoding: 'utf8',
   });
   expect(words.split('\0').slice(0, -1)).toEqual([
     ...['muster', 'up', './my bundle', '--on', 'localhost', '--name', 'n', '--overlay', 'o.yaml'],
-    ...['--set', set[0], '--set', 'c.d=1', '--base', 'debian@12', '--replace', 'a b', '--replace', 'c', '--yes'],
+    ...[
+      '--set',
+      set[0],
+      '--set',
+      'c.d=1',
+      '--set',
+      'e.f=@@daily',
+      '--base',
+      'debian@12',
+      '--replace',
+      'a b',
+      '--replace',
+      'c',
+      '--yes',
+    ],
   ]);
 });

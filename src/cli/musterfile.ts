@@ -20,8 +20,10 @@ export interface UpChoices {
   bundle?: string;
   on?: string;
   name?: string;
-  /** `app.option=value` each. */
+  /** `app.option=value` each; of the line, where a value may be `@FILE` or `-`. */
   set: string[];
+  /** As they are: of a Musterfile, or answered. */
+  literal: string[];
   overlay: string[];
 }
 
@@ -34,7 +36,8 @@ export function readMusterfile(path = MUSTERFILE): UpChoices | null {
     throw new CliError(EXIT.usage, `cannot use ${path}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
   }
   const { bundle, on, name, set = {}, overlays = [] } = read.data;
-  return { bundle, on, name, set: Object.entries(set).map(([key, value]) => `${key}=${value}`), overlay: overlays };
+  const literal = Object.entries(set).map(([key, value]) => `${key}=${value}`);
+  return { bundle, on, name, set: [], literal, overlay: overlays };
 }
 
 function parsed(path: string): unknown {
@@ -71,7 +74,7 @@ export function settingsOf(texts: readonly string[]): Setting[] {
 
 /** The command that does the same and asks nothing; `more` are options of the line besides, by their names. */
 export function headlessCommand(
-  { bundle, on, name, set, overlay }: UpChoices,
+  { bundle, on, name, set, literal, overlay }: UpChoices,
   more: Readonly<Record<string, string | readonly string[] | undefined>> = {},
 ): string {
   const others = Object.entries(more).flatMap(([option, value = []]) =>
@@ -83,6 +86,7 @@ export function headlessCommand(
     ...(name === undefined ? [] : ['--name', quoted(name)]),
     ...overlay.flatMap((file) => ['--overlay', quoted(file)]),
     ...set.flatMap((setting) => ['--set', quoted(setting)]),
+    ...literal.flatMap((setting) => ['--set', quoted(setting.replace(/^([^=]*=)@/, '$1@@'))]),
     ...others.flat(),
     '--yes',
   ].join(' ');

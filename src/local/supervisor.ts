@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lchownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { inheritedEnvironment, rootCacheDir, type Role, type Settings } from '../platform/config/index.js';
 // Not by the room's index: the one process that stays root loads no more than it uses.
@@ -73,9 +73,11 @@ export class Supervisor {
     if (account === null) return;
     chownSync(dataDir, account.uid, account.gid);
     const { cacheDir } = this.settings.images;
-    if (cacheDir === undefined || existsSync(cacheDir)) return;
-    mkdirSync(cacheDir, { recursive: true });
-    chownSync(cacheDir, account.uid, account.gid);
+    const cache = cacheDir ?? join(dataDir, 'cache');
+    // Before, root built there; one that an operator has made is the operator's.
+    if (cacheDir !== undefined && existsSync(cacheDir)) return;
+    mkdirSync(cache, { recursive: true });
+    lchownSync(cache, account.uid, account.gid);
   }
 
   private async startWorker(roles: Role[], account: Account | null): Promise<void> {

@@ -72,6 +72,10 @@ describe.skipIf(isLxdMissing)('the role lxd, with a real LXD', () => {
       /^78 cannot set LXD up: the profile "default" attaches 1 containers? of others to lxdbr0/,
     );
     expect(eth0()).toBe('lxdbr0');
+    lxd.lxc('profile', 'device', 'remove', 'default', 'eth0');
+    lxd.lxc('profile', 'device', 'add', 'default', 'net0', 'nic', 'name=eth0', 'network=lxdbr0');
+    expect(configure('10.177.3.1/24')).toBe('0');
+    expect(lxd.lxc('profile', 'device', 'list', 'default').trim().split('\n').sort()).toEqual(['net0', 'root']);
     lxd.lxc('delete', 'own');
     expect(configure('10.177.3.1/24', FAN)).toBe('0');
     expect([address(), eth0()]).toEqual(['10.177.2.1/24', 'mfan0 1414']);

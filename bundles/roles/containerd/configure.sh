@@ -20,15 +20,18 @@ fi
 # AppArmor's interface is the host's.
 no_apparmor=$in_container
 
-write() { # write FILE: sets changed where it was another; one that is not muster's is kept beside it
+write() { # write FILE: sets changed where it was another
   mkdir -p "$(dirname "$1")"
   cat >"$1.muster-new"
-  [ ! -e "$1" ] || head -n 1 "$1" | grep -q '^# Written by muster' || cp -p "$1" "$1.before-muster"
   if cmp -s "$1.muster-new" "$1"; then rm "$1.muster-new"; else mv "$1.muster-new" "$1"; changed=true; fi
 }
 changed=false
 
-write /etc/containerd/config.toml <<CONF
+take_over() { # take_over FILE: writes it; one that is not muster's is kept beside it
+  [ ! -e "$1" ] || head -n 1 "$1" | grep -q '^# Written by muster' || cp -p "$1" "$1.before-muster"
+  write "$1"
+}
+take_over /etc/containerd/config.toml <<CONF
 # Written by muster.
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -47,7 +50,7 @@ version = 2
 CONF
 mirror=/etc/containerd/certs.d/docker.io/hosts.toml
 if [ -n "$OPT_REGISTRY_MIRROR" ]; then
-  write "$mirror" <<CONF
+  take_over "$mirror" <<CONF
 # Written by muster.
 server = "https://registry-1.docker.io"
 [host."$OPT_REGISTRY_MIRROR"]
@@ -57,7 +60,6 @@ else
   put_back "$mirror"
 fi
 write /etc/systemd/system/muster-container-cgroups.service <<'UNIT'
-# Written by muster.
 [Unit]
 Description=Cgroups and devices for containers in a system container
 DefaultDependencies=no

@@ -8,11 +8,18 @@ pki=/etc/etcd/pki
 take_certificates
 chown -R etcd:etcd "$pki"
 
+# Data of a member that the others have let go is of no use to it.
+if has_data && [ "$REL_CLUSTER_UNITS" -gt 0 ] && ! systemctl is-active --quiet etcd.service && there=$(members ask_others) &&
+  [ -z "$(id_of "$own_url" <<<"$there")" ]; then
+  kept=$data.left-$(date -u +%Y%m%dT%H%M%SZ)
+  echo "the cluster has this member no more: its old data is kept as $kept"
+  mv "$data" "$kept"
+fi
 # The first unit begins the cluster, the others join it: so a unit that comes later, or in another's place, is never one of
 # a cluster of its own. Once begun, etcd goes by its own record.
-if [ -d /var/lib/etcd/muster/member ]; then
+if has_data; then
   start=$(grep '^ETCD_INITIAL_CLUSTER' /etc/default/etcd || true)
-elif [ "$LEADER" = true ] && ! others_run; then
+elif systemctl stop etcd.service && rm -rf "$data/member" && [ "$LEADER" = true ] && ! others_run; then
   start="ETCD_INITIAL_CLUSTER=$name=$own_url
 ETCD_INITIAL_CLUSTER_STATE=new
 ETCD_INITIAL_CLUSTER_TOKEN=$APPLICATION"
@@ -26,7 +33,7 @@ fi
 cat >/etc/default/etcd.new <<CONF
 # Written by muster.
 ETCD_NAME=$name
-ETCD_DATA_DIR=/var/lib/etcd/muster
+ETCD_DATA_DIR=$data
 ETCD_LISTEN_CLIENT_URLS=https://$ADDRESS:$OPT_PORT,https://127.0.0.1:$OPT_PORT
 ETCD_ADVERTISE_CLIENT_URLS=https://$ADDRESS:$OPT_PORT
 ETCD_LISTEN_PEER_URLS=https://$ADDRESS:$OPT_PEER_PORT
@@ -58,3 +65,6 @@ elif [ -n "$changed" ]; then
   echo "restarting etcd for$changed"
   systemctl restart --no-block etcd.service
 fi
+if [[ $start == *STATE=existing* && $REL_CLUSTER_UNITS -gt 0 ]]; then patiently has_vote; fi
+# Another run may have left them: a unit that could not be reached cannot leave by itself.
+if [ "$REL_CLUSTER_UNITS" -gt 0 ] && there=$(members ask_others 2>/dev/null); then let_go ask_others <<<"$there" || true; fi

@@ -2,6 +2,10 @@
 # Sourced, after etcd-client.sh: which members the cluster has, and which of them are units of this application.
 name=${UNIT/\//-}
 own_url=https://$ADDRESS:$OPT_PEER_PORT
+data=/var/lib/etcd/muster
+
+# etcd writes its log once it is a member; the folders are there before.
+has_data() { compgen -G "$data/member/wal/*.wal" >/dev/null; }
 
 other_units() { # prints "MEMBER ADDRESS" of each
   local index member address
@@ -23,8 +27,10 @@ ask_others() {
   endpoints=$(other_units | awk -v port="$OPT_PORT" '{ print "https://" $2 ":" port }' | paste -sd,) etcd "$@"
 }
 
-# Prints "ID PEER-URL CLIENT-URL" of each member; one that was never started has no client's URL.
-members() { "${1:-etcd}" member list | awk -F', ' '{ print $1, $4, $5 }'; }
+# members COMMAND: prints "ID PEER-URL VOTES CLIENT-URL" of each; one that was never started has no client's URL.
+members() { "$1" member list | awk -F', ' '{ print $1, $4, ($6 == "true" ? "no" : "yes"), $5 }'; }
+
+id_of() { awk -v url="$1" '$2 == url { print $1 }'; } # id_of PEER-URL <MEMBERS
 
 # Whether etcd runs on another unit's host. One that does not answer at all may have the cluster: then none is begun.
 others_run() {
@@ -38,42 +44,54 @@ others_run() {
   return 1
 }
 
-# in_the_way <MEMBERS: prints those of hosts that are no unit's any more, and this unit where its data is gone.
-in_the_way() {
-  local id peer client
-  while read -r id peer client; do
-    if [ "$peer" = "$own_url" ]; then
-      [ -z "$client" ] || echo "$id $peer"
-    elif [ -z "$(member_of "$peer")" ]; then
-      echo "$id $peer"
-    fi
+# let_go COMMAND <MEMBERS: takes those of hosts that are no unit's any more out of the cluster. Fails if there was one.
+let_go() {
+  local id peer found=0
+  while read -r id peer _; do
+    [ -z "$(member_of "$peer")" ] || continue
+    found=1
+    echo "the member at $peer is of no unit any more"
+    "$1" member remove "$id" || true
   done
+  return "$found"
 }
 
 try_to_join() {
-  local now id peer
+  local now id peer client
   now=$(members ask_others) || return
-  while read -r id peer; do
-    echo "the member at $peer is no more"
-    ask_others member remove "$id" || return
-  done < <(in_the_way <<<"$now")
-  now=$(members ask_others) || return
-  if ! awk '{ print $2 }' <<<"$now" | grep -qxF "$own_url"; then
-    ask_others member add "$name" --peer-urls="$own_url" >/dev/null || return
-    now=$(members ask_others) || return
+  # A list that was changed may be an old one the next moment, where another member answers.
+  let_go ask_others <<<"$now" || return
+  read -r id _ _ client <<<"$(awk -v url="$own_url" '$2 == url' <<<"$now")"
+  if [ -n "$client" ]; then
+    echo "this member's data is gone"
+    ask_others member remove "$id" || true
+    return 1
+  fi
+  if [ -z "$id" ]; then
+    # Without a vote until it is at work: one that cannot start keeps nobody from writing.
+    ask_others member add "$name" --learner --peer-urls="$own_url" >/dev/null
+    return 1
   fi
   initial=$(while read -r _ peer _; do echo "$(member_of "$peer")=$peer"; done <<<"$now" | sort | paste -sd,)
 }
 
-# Sets `initial` to the members, of which this unit is one. The others may not be up yet; and they take one at a time, once
-# the one before is at work.
-join() {
+# patiently COMMAND: again each second until it succeeds, telling once what it waits for.
+patiently() {
   local said before=''
-  until try_to_join >join.log 2>&1; do
-    said=$(tail -n 1 join.log)
+  until "$1" >waiting.log 2>&1; do
+    said=$(tail -n 1 waiting.log)
     [ "$said" = "$before" ] || echo "${said:-the others do not answer yet}"
     before=$said
     sleep 1
   done
-  cat join.log
+}
+
+# Sets `initial` to the members, of which this unit is one. The others may not be up yet; and they take one at a time.
+join() { patiently try_to_join; }
+
+has_vote() {
+  local now id votes
+  now=$(members ask_others) || return
+  read -r id _ votes _ <<<"$(awk -v url="$own_url" '$2 == url' <<<"$now")"
+  [ "$votes" != no ] || ask_others member promote "$id"
 }

@@ -26,6 +26,12 @@ umask 077
 trap 'rm -f request.json' EXIT
 kept=$(kept_key)
 if [ -z "$kept" ]; then
+  # "/registry/" up to "/registry0": what the API keeps.
+  used=$(etcd range <<<'{"key": "L3JlZ2lzdHJ5Lw==", "range_end": "L3JlZ2lzdHJ5MA==", "limit": 1, "keys_only": true}' | jq -r '.count // 0')
+  [ -s "$pki/service-account.key" ] || [ "$used" = 0 ] ||
+    fail "etcd has a cluster whose key for service accounts is not here, and all of its tokens are signed with it: copy
+$pki/service-account.key from another control plane to this one. If there is none any more, make one (openssl genrsa -out
+$pki/service-account.key 2048) and start the pods again"
   [ -s "$pki/service-account.key" ] || openssl genrsa -out "$pki/service-account.new" 2048 2>/dev/null
   [ ! -e "$pki/service-account.new" ] || mv "$pki/service-account.new" "$pki/service-account.key"
   etcd put >/dev/null <<<"{\"key\": \"$name\", \"value\": \"$(base64 -w 0 "$pki/service-account.key")\"}"

@@ -37,19 +37,21 @@ users() { # containers of others that are made of the profile
   ! own_probe || own='/probe$'
   lxc profile show default | awk '/^[a-z]/ { on = /^used_by:/ } on && /^- / { print $2 }' | grep -v "$own" || true
 }
-attached=$(device eth0 parent)$(device eth0 network)
+# An operator may have called it otherwise.
+nic=$(lxc profile device list default | while read -r each; do [ "$(device "$each" type)" != nic ] || echo "$each"; done | head -n 1)
+attached=${nic:+$(device "$nic" parent)$(device "$nic" network)}
 attach() { # attach BRIDGE
-  [ "$attached $(device eth0 mtu)" != "$1 $mtu" ] || return 0
-  lxc profile device remove default eth0 >/dev/null 2>&1 || true
+  [ "$nic $attached $(device eth0 mtu)" != "eth0 $1 $mtu" ] || return 0
+  [ -z "$nic" ] || lxc profile device remove default "$nic" >/dev/null
   lxc profile device add default eth0 nic name=eth0 nictype=bridged "parent=$1" ${mtu:+"mtu=$mtu"}
   lxc profile set default user.muster true
   attached=$1
 }
 [ -n "$(device root type)" ] || lxc profile device add default root disk path=/ pool=default
-if [ -z "$attached" ] || [ "$(lxc profile get default user.muster)" = true ] || [ -z "$(users)" ]; then
+if [ "$(lxc profile get default user.muster)" = true ] || [ -z "$(users)" ]; then
   attach "${bridge:-lxdbr0}"
 elif [ -n "$bridge" ] && [ "$attached" != "$bridge" ]; then
-  fail "the profile \"default\" attaches $(users | wc -l) containers of others to $attached: give them another profile, then this one can be attached to the fan"
+  fail "the profile \"default\" attaches $(users | wc -l) containers of others to ${attached:-no network}: give them another profile, then this one can be attached to the fan"
 fi
-echo "containers are attached to $attached"
+echo "containers are attached to ${attached:-no network}"
 lxc storage list --format csv

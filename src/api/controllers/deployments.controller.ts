@@ -147,7 +147,9 @@ export class DeploymentsController {
       });
     }
     const nodes = await this.deployments.nodesOf(this.dataSource.manager, machine.deploymentId);
-    await this.machines.refuseOtherPools(nodes, who);
+    const { compiled } = this.deployments.compiled(await this.deployments.get(machine.deploymentId));
+    const wanted = compiled.nodes.map(({ key }) => key);
+    await this.machines.refuseOtherPools({ id: machine.deploymentId, nodes, wanted }, who);
     const node = nodes.find((each) => each.machineId === machine.id);
     if (node !== undefined) return this.deployments.connection(machine.deploymentId, node.key);
     throw new MusterError('conflict', `cannot log in to ${machine.name}: it does not answer SSH yet`, {

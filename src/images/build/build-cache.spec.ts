@@ -41,7 +41,12 @@ describe.skipIf(!isRoot)('as root', () => {
   ])('trusts no cache that %s', async (_what, spoil) => {
     mkdirSync(cache);
     spoil();
-    await expect(build()).rejects.toThrow(/others than root may write there/);
+    await expect(build()).rejects.toThrow(/others than root may write to/);
     expect(made).toBe(0);
+  });
+
+  it('trusts none that another could put another folder in place of', async () => {
+    chownSync(folder, 65_534, 65_534);
+    await expect(build()).rejects.toThrow(/others than root may write to/);
   });
 });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { chmod, lstat, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
 import { runProcess } from '../../platform/process/index.js';
 import { messageOf, MusterError } from '../../error.js';
 import type { PackageSource } from './distribution.js';
@@ -47,14 +47,21 @@ export async function cached<Result>(
   return { folder, result: JSON.parse(await readFile(join(folder, RESULT), 'utf8')) as Result };
 }
 
-/** What is found in the cache is taken for a build: whom root is to trust must be root. */
+/** What is found in the cache is taken for a build: root trusts a folder that only root can change, or put another in place of. */
 async function refuseOthersFolder(cacheDir: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
-  const { uid, mode } = await lstat(cacheDir);
-  if (uid === 0 && (mode & 0o022) === 0) return;
-  throw new MusterError('conflict', `cannot keep builds in ${cacheDir}: others than root may write there`, {
-    hint: `chown root ${cacheDir} && chmod go-w ${cacheDir}, after you have emptied it`,
-  });
+  const folder = await realpath(cacheDir);
+  for (let path = folder; ; path = dirname(path)) {
+    const { uid, mode } = await stat(path);
+    // In a sticky folder, such as /tmp, only its owner can move what is there.
+    const isOpen = (mode & 0o022) !== 0 && (path === folder || (mode & 0o1000) === 0);
+    if (uid !== 0 || isOpen) {
+      throw new MusterError('conflict', `cannot keep builds in ${cacheDir}: others than root may write to ${path}`, {
+        hint: 'set images.cacheDir to a folder that only root can change, or delete this one',
+      });
+    }
+    if (path === '/') return;
+  }
 }
 
 async function cacheKey(cacheDir: string, inputs: BuildInputs): Promise<string> {

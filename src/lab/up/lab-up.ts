@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MusterError } from '../../error.js';
@@ -175,10 +175,12 @@ class LabRun {
   }
 
   private builtKernels(): string[] {
-    const cache = rootCacheDir(inLab.imageCache(this.places));
-    return readdirSync(cache)
-      .filter((name) => name.startsWith('memory-environment-'))
-      .map((name) => join(cache, name));
+    const cache = inLab.imageCache(this.places);
+    return [rootCacheDir(cache), cache].filter(existsSync).flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => name.startsWith('memory-environment-'))
+        .map((name) => join(folder, name)),
+    );
   }
 
   private async setUp(...command: string[]): Promise<void> {
