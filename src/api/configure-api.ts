@@ -15,11 +15,11 @@ export function configureApi(app: NestExpressApplication): void {
   app.disable('x-powered-by');
   app.set('etag', false);
   app.set('query parser', 'simple');
+  app.use(securityHeaders);
   app.use(bearerBeforeBody(app.get(TokensService)));
   // A packed one would hold a thousand times what was sent for it.
   app.useBodyParser('json', { limit: JSON_LIMIT_BYTES, strict: true, inflate: false });
   app.useBodyParser('raw', { limit: UPLOAD_PIECE_BYTES, type: 'application/octet-stream', inflate: false });
-  app.use(securityHeaders);
   SwaggerModule.setup('docs', app, () => openApiDocument(VERSION), {
     jsonDocumentUrl: 'docs/openapi.json',
     yamlDocumentUrl: 'docs/openapi.yaml',

@@ -43,7 +43,7 @@ class Cluster {
     const settings = {
       MUSTER_ARTIFACT_MIRRORS: kubernetesMirror(join(dir, 'mirror')),
       // Of its own: at first it is empty.
-      MUSTER_IMAGES_CACHE_DIR: undefined,
+      MUSTER_IMAGES_CACHE_DIR: join(dir, 'images'),
     };
     const timeoutMs = 40 * 60_000;
     const computer = await OwnComputer.start({ bridge: 'mbench0', address: '10.179.18.1/24', settings, timeoutMs });
