@@ -14,12 +14,19 @@ export function markdownOf(result: BenchResult): string {
 
 function tableOf(rows: readonly Row[]): string {
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  const cells = rows.map((row) => columns.map((column) => String(row[column] ?? '')));
+  const cells = rows.map((row) => columns.map((column) => cellOf(row[column])));
   const widths = columns.map((column, index) =>
     Math.max(column.length, 3, ...cells.map((row) => row[index]?.length ?? 0)),
   );
   const line = (texts: readonly string[]) => `| ${texts.map((text, at) => text.padEnd(widths[at] ?? 0)).join(' | ')} |`;
   return [line(columns), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)].join('\n');
+}
+
+/** Sums of tenths have tails that say nothing. */
+function cellOf(value: Row[string] | undefined): string {
+  return typeof value === 'number' && !Number.isInteger(value)
+    ? `${Number(value.toPrecision(6))}`
+    : String(value ?? '');
 }
 
 /** Puts a bench's tables between its markers in a page; adds the section where there is none. */
