@@ -17,7 +17,7 @@ async function main(): Promise<void> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule.forRoles(settings.roles), {
     logger: new NestLog(log),
   });
-  configureApi(app);
+  if (settings.roles.includes('api')) configureApi(app);
   app.enableShutdownHooks();
   await app.init();
   process.on('disconnect', () => process.exit(1));

@@ -61,7 +61,8 @@ async function post(path: string, body: object, status: number): Promise<Record<
   return answer.json();
 }
 
-const secrets = () => [...Object.values(SECRETS), made, made.split('_').at(-1) ?? ''];
+/** The end of a token is its secret part, which may hold any letter of base64url. */
+const secrets = () => [...Object.values(SECRETS), made, made.slice(-43)];
 const found = (text: string) => secrets().filter((secret) => text.includes(secret));
 
 it('are in no table of the database in the clear, the audit among them', async () => {
