@@ -46,6 +46,7 @@ describe.skipIf(isLxdMissing)('Kubernetes on containers of this computer', { tim
       await rig.timed(`${bundle}: verify`, () => rig.muster('verify', bundle));
       const smoke = await log(bundle, 'kubernetes-control-plane/0:kubernetes-smoke');
       expect(smoke).toContain(`a Deployment of ${nodes + 1} pods is on all ${nodes} nodes`);
+      expect(smoke.match(/deployment "hello" successfully rolled out/g), 'its waits are in the log').toHaveLength(2);
       expect(smoke).toMatch(/a rolling restart of all pods: \d+ requests, none failed/);
     });
 

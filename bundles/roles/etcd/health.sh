@@ -4,12 +4,8 @@ set -euo pipefail
 . ./etcd-client.sh
 . ./membership.sh
 
-endpoints=https://$ADDRESS:$OPT_PORT
+endpoints=$({ echo "$name $ADDRESS"; other_units; } | awk -v port="$OPT_PORT" '{ print "https://" $2 ":" port }' | paste -sd,)
 etcd put "/muster/verify/$UNIT" "$(date -u +%FT%TZ)" >/dev/null
-for ((index = 0; index < REL_CLUSTER_UNITS; index++)); do
-  address=REL_CLUSTER_${index}_ADDRESS
-  endpoints+=,https://${!address}:$OPT_PORT
-done
 etcd endpoint health
 # Each of a cluster of its own would answer, too; and one that is no more counts where they agree.
 there=$(endpoints='' members etcd)

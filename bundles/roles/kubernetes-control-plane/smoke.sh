@@ -23,8 +23,9 @@ trap finish EXIT
 
 nodes=$(kubectl get nodes -o name | wc -l)
 say "starting $((nodes + 1)) pods on $nodes nodes"
-sed -e "s|@REPLICAS@|$((nodes + 1))|; s|@IMAGE@|$OPT_VERIFY_IMAGE|; s|@NAMESPACE@|$namespace|" smoke.yaml | kubectl apply -f - >/dev/null
-in_namespace rollout status deployment/hello --timeout="${OPT_VERIFY_SECONDS}s" >/dev/null
+sed -e "s|@REPLICAS@|$((nodes + 1))|; s|@IMAGE@|$OPT_VERIFY_IMAGE|; s|@NAMESPACE@|$namespace|; s|@SECONDS@|$((OPT_VERIFY_SECONDS * 2))|" \
+  smoke.yaml | kubectl apply -f - >/dev/null
+in_namespace rollout status deployment/hello --timeout="${OPT_VERIFY_SECONDS}s"
 mapfile -t pods < <(in_namespace get pods -l app=hello -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.spec.nodeName}{"\n"}{end}')
 used=$(printf '%s\n' "${pods[@]}" | awk '{print $3}' | sort -u | wc -l)
 [ "$used" -eq "$nodes" ] || { echo "the Deployment is on $used of $nodes nodes" >&2; exit 1; }
@@ -82,7 +83,7 @@ stop=$(mktemp)
 ) &
 asking=$!
 in_namespace rollout restart deployment/hello >/dev/null
-in_namespace rollout status deployment/hello --timeout="$((OPT_VERIFY_SECONDS * 2))s" >/dev/null || failed_restart=1
+in_namespace rollout status deployment/hello --timeout="$((OPT_VERIFY_SECONDS * 2))s" || failed_restart=1
 rm -f "$stop"
 wait "$asking"
 read -r count failed <"$stop.result"
