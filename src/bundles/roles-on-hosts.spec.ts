@@ -48,6 +48,46 @@ default done Succeeded Job <none>
   });
 });
 
+describe('a wait for a busy cluster', () => {
+  /** Clock and pause are the test's. */
+  const wait = (seconds: number, check: string) =>
+    host.run(
+      'kubernetes-worker',
+      `. ./kubernetes.sh
+. ./node.sh
+sleep() { SECONDS=$((SECONDS + $1)); }
+check() { ${check}; }
+until_true ${seconds} 'it is so' check
+`,
+    );
+
+  it('asks a slow one the less often, and ends in time', () => {
+    host.stub('asked', 'exit 0');
+    const { status, stderr, calls } = wait(60, 'asked; SECONDS=$((SECONDS + 10)); false');
+    expect(status).toBe(1);
+    expect(stderr).toContain('after 60 seconds still not: it is so');
+    expect(calls.split('\n').filter((call) => call.startsWith('asked'))).toHaveLength(3 + 1);
+  });
+
+  it('takes a node for Ready that says so, by one request', () => {
+    host.stub(
+      'kubectl',
+      `echo '{"conditions":[{"type":"DiskPressure","status":"False"},{"type":"Ready","status":"True"}]}'`,
+    );
+    const { status, calls } = wait(5, 'is_ready a.conf n1');
+    expect(status).toBe(0);
+    expect(calls.trim()).toBe('kubectl --kubeconfig a.conf get --raw /api/v1/nodes/n1');
+  });
+
+  it('takes none for Ready that does not say so', () => {
+    host.stub(
+      'kubectl',
+      `echo '{"conditions":[{"type":"DiskPressure","status":"True"},{"type":"Ready","status":"Unknown"}]}'`,
+    );
+    expect(wait(3, 'is_ready a.conf n1').status).toBe(1);
+  });
+});
+
 describe("what pods' network needs of the kernel", () => {
   const modules = 'etc/modules-load.d/muster-pods.conf';
   const run = (script: string) => host.run('flannel', `. ./cni-plugins.sh\n${script}\n`);

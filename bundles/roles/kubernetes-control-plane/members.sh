@@ -9,7 +9,7 @@ wanted=' '
 for ((index = 0; index < ${REL_KUBE_CONTROL_UNITS:-0}; index++)); do
   name=REL_KUBE_CONTROL_${index}_NODE_NAME
   wanted+="${!name} "
-  until_true "$OPT_START_SECONDS" "node ${!name} has joined" kubectl get node "${!name}"
+  until_true "$OPT_START_SECONDS" "node ${!name} has joined" node_of /etc/kubernetes/admin.conf "${!name}"
   kubectl label node "${!name}" --overwrite muster/unit=worker node-role.kubernetes.io/worker= >/dev/null
 done
 if [ "${REL_CONTAINER_RUNTIME_UNITS:-0}" -gt 0 ]; then
@@ -20,7 +20,7 @@ if [ "${REL_CONTAINER_RUNTIME_UNITS:-0}" -gt 0 ]; then
   done
   for node in "${nodes[@]}"; do
     wanted+="$node "
-    until_true "$OPT_START_SECONDS" "node $node has joined" kubectl get node "$node"
+    until_true "$OPT_START_SECONDS" "node $node has joined" node_of /etc/kubernetes/admin.conf "$node"
     kubectl label node "$node" --overwrite muster/unit=control-plane node-role.kubernetes.io/control-plane= >/dev/null
   done
 fi

@@ -103,12 +103,14 @@ node_name() {
 }
 
 # until_true SECONDS WHAT COMMAND...
+# A check that is slow to answer is made the less often: many who ask a busy API server each second keep it busy.
 until_true() {
-  local seconds=$1 what=$2 second
+  local seconds=$1 what=$2 end=$((SECONDS + $1)) began took
   shift 2
-  for ((second = 0; second < seconds; second++)); do
+  while began=$SECONDS && [ "$began" -lt "$end" ]; do
     if "$@" >/dev/null 2>&1; then return 0; fi
-    sleep 1
+    took=$((SECONDS - began))
+    sleep "$((took < 1 ? 1 : took > 15 ? 15 : took))"
   done
   echo "after $seconds seconds still not: $what" >&2
   "$@" >&2 || true

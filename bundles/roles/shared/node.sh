@@ -36,8 +36,12 @@ run_node() {
   run_service kube-proxy /etc/kubernetes/{kube-proxy.yaml,kube-proxy.conf} "$pki"/{ca,kube-proxy}.crt
 }
 
+# One request; kubectl asks for all that the API server has to find out what a node is.
+node_of() { kubectl --kubeconfig "$1" get --raw "/api/v1/nodes/$2"; } # node_of KUBECONFIG NODE: prints it as JSON
+
 is_ready() { # is_ready KUBECONFIG NODE
-  [ "$(kubectl --kubeconfig "$1" get node "$2" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ]
+  local ready='"type": *"Ready", *"status": *"True"'
+  [[ $(node_of "$1" "$2") =~ $ready ]]
 }
 
 # NAMESPACE/NAME of each pod on this node that is to run elsewhere when it goes.

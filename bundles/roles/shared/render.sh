@@ -55,7 +55,7 @@ service() {
   [ -z "$3" ] || printf 'Wants=%s\nAfter=%s network-online.target\n' "$3" "$3"
   printf '\n[Service]\nExecStart=/usr/local/bin/%s' "$1"
   while read -r flag; do printf ' \\\n  %s' "$flag"; done
-  printf '\nRestart=always\nRestartSec=2\nTimeoutStopSec=20\nLimitNOFILE=1048576\n\n[Install]\nWantedBy=multi-user.target\n'
+  printf '\nRestart=always\nRestartSec=10\nTimeoutStopSec=20\nLimitNOFILE=1048576\n\n[Install]\nWantedBy=multi-user.target\n'
 }
 
 kube_apiserver() {
