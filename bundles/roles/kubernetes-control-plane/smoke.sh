@@ -23,8 +23,10 @@ trap finish EXIT
 
 nodes=$(kubectl get nodes -o name | wc -l)
 say "starting $((nodes + 1)) pods on $nodes nodes"
-sed -e "s|@REPLICAS@|$((nodes + 1))|; s|@IMAGE@|$OPT_VERIFY_IMAGE|; s|@NAMESPACE@|$namespace|; s|@SECONDS@|$((OPT_VERIFY_SECONDS * 2))|" \
-  smoke.yaml | kubectl apply -f - >/dev/null
+# How long a pod that ends still answers: slow nodes take longer to hear of it.
+linger=$((OPT_VERIFY_SECONDS < 180 ? 10 : OPT_VERIFY_SECONDS / 18))
+sed -e "s|@REPLICAS@|$((nodes + 1))|; s|@IMAGE@|$OPT_VERIFY_IMAGE|; s|@NAMESPACE@|$namespace|" \
+  -e "s|@SECONDS@|$((OPT_VERIFY_SECONDS * 2))|; s|@LINGER@|$linger|; s|@GRACE@|$((linger + 10))|" smoke.yaml | kubectl apply -f - >/dev/null
 in_namespace rollout status deployment/hello --timeout="${OPT_VERIFY_SECONDS}s"
 mapfile -t pods < <(in_namespace get pods -l app=hello -o 'jsonpath={range .items[*]}{.metadata.name} {.status.podIP} {.spec.nodeName}{"\n"}{end}')
 used=$(printf '%s\n' "${pods[@]}" | awk '{print $3}' | sort -u | wc -l)
