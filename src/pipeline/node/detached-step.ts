@@ -80,6 +80,9 @@ const ALL_VARIABLES_BYTES = 1024 * 1024;
 
 /** One execution on a node, by the runner's protocol over a shell. Every operation carries the fence. */
 export class DetachedStep {
+  /** How long the node took for its last status, ms; 0 before the first. */
+  statusMs = 0;
+
   constructor(
     private readonly shell: RemoteShell,
     private readonly execution: { id: string; fence: number; stepId: string },
@@ -87,7 +90,10 @@ export class DetachedStep {
   ) {}
 
   async status(logOffset: number, signal?: AbortSignal): Promise<NodeState> {
-    return parseState(await this.operate('status', [String(logOffset)], { signal, readOnly: true }));
+    const asked = performance.now();
+    const state = parseState(await this.operate('status', [String(logOffset)], { signal, readOnly: true }));
+    this.statusMs = performance.now() - asked;
+    return state;
   }
 
   /**

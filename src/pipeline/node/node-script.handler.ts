@@ -15,6 +15,7 @@ import { exitOutcome } from './exit-code.js';
 import { withNode, type NodeDirectory } from './node-directory.js';
 import { publishedBy, secretsSoFar, type PublishedValues } from './output-file.js';
 import { withPackages, type PackageSet, type PackageSource } from './package-source.js';
+import { pollPause } from './poll-pause.js';
 
 /** Input of a step of the kind `node.script`. */
 const nodeScriptInput = z.object({
@@ -50,7 +51,6 @@ function inputOf(context: StepContext): Input {
   return input;
 }
 
-const [POLL_FIRST_MS, POLL_MOST_MS] = [250, 3000];
 const UNREACHABLE_MS = 2000;
 const UNREACHABLE_MOST_MS = 15_000;
 
@@ -155,7 +155,7 @@ export class NodeScriptHandler implements StepHandler {
     step: DetachedStep,
     state: NodeState,
   ): Promise<StepOutcome> {
-    if (state.state === 'running') return poll(context, notes);
+    if (state.state === 'running') return poll(context, notes, step);
     return state.state === 'interrupted' || state.cancelled
       ? this.interrupted(context, input, notes, step)
       : this.finished(context, input, notes, step, state);
@@ -179,7 +179,7 @@ export class NodeScriptHandler implements StepHandler {
     await this.take(context, input, notes, step, state);
     // Only an answer to this start counts; anything else is looked at again.
     const isOver = state.state === 'finished' && state.tries === notes.wanted && !state.cancelled;
-    return isOver ? this.finished(context, input, notes, step, state) : poll(context, notes);
+    return isOver ? this.finished(context, input, notes, step, state) : poll(context, notes, step);
   }
 
   private async packagesFor(context: StepContext, input: Input, step: DetachedStep): Promise<PackageSet | null> {
@@ -339,11 +339,10 @@ async function save(context: StepContext, notes: Notes): Promise<void> {
   await context.saveState(json(notes));
 }
 
-/** Soon at first, then less and less often. */
-async function poll(context: StepContext, notes: Notes): Promise<StepOutcome> {
+async function poll(context: StepContext, notes: Notes, step: DetachedStep): Promise<StepOutcome> {
   notes.polls += 1;
   await save(context, notes);
-  return { kind: 'again', afterMs: Math.min(POLL_FIRST_MS * 1.3 ** Math.min(notes.polls, 20), POLL_MOST_MS) };
+  return { kind: 'again', afterMs: pollPause(notes.polls, step.statusMs) };
 }
 
 async function markProgress(context: StepContext, notes: Notes, state: NodeState): Promise<void> {
